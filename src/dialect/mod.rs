@@ -1,4 +1,10 @@
-//! Room `dialect`.
+//! Dialects: how one platform names its topics and shapes its payloads, as a table that is checked when
+//! it loads; and the neutral words (kind, address) that every dialect maps to.
+//!
+//! A dialect says nothing of any other dialect. What a pair of them means is the room `translate`.
+//!
+//! Invariant: a [`Dialect`] that exists has passed every check of [`verify`]: each readable topic has one
+//! reading, and each form can be rendered back to the topic that it matched.
 #![cfg_attr(
     not(test),
     deny(
@@ -9,3 +15,24 @@
         clippy::cast_possible_truncation
     )
 )]
+
+mod builtin;
+mod connect;
+mod form;
+mod neutral;
+mod secret;
+mod table;
+mod template;
+mod text_template;
+mod variable;
+mod verify;
+
+pub use builtin::{PLAIN, builtin, builtin_names, builtin_text};
+pub use connect::{ConnectRules, Limits, SessionRule, WillRule};
+pub use form::{Binding, Form, RetainRule, Unserved, Usage, When};
+pub use neutral::{Kind, Part, Sender};
+pub use secret::Secret;
+pub use table::{Dialect, parse};
+pub use template::{Level, Template, TemplateError};
+pub use text_template::{TextTemplate, Token};
+pub use variable::{NameFault, NameRule, Role, Variable};

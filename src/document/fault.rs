@@ -83,7 +83,11 @@ mod tests {
         assert_eq!(closest("dialct", known), Some("dialect"));
         assert_eq!(closest("upstraem", known), Some("upstream"));
         assert_eq!(closest("colour", known), None);
-        assert_eq!(closest("x", ["ab"]), None, "two letters away from a word of two letters is no neighbour");
+        assert_eq!(
+            closest("x", ["ab"]),
+            None,
+            "two letters away from a word of two letters is no neighbour"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod fault;
 mod table;
 
 pub use fault::{Fault, closest, list_words};
-pub use table::{Located, Scalar, Table};
+pub use table::{Located, Scalar, Table, Written};
 
 use std::cell::RefCell;
 
@@ -60,7 +60,13 @@ impl<'t> Document<'t> {
     }
 
     /// Adds a fault. `line` 0 means the whole text; `key` is a dotted path, empty where none fits.
-    pub fn fault(&self, line: usize, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub fn fault(
+        &self,
+        line: usize,
+        key: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.faults.borrow_mut().push(Fault {
             file: self.name.to_owned(),
             line,

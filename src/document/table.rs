@@ -29,6 +29,15 @@ pub enum Scalar {
     Flag(bool),
 }
 
+/// What stands behind a key: a table, or a value without structure.
+#[derive(Debug)]
+pub enum Written<'d> {
+    /// `[key]` or `key = { … }`.
+    Table(Table<'d>),
+    /// Anything else.
+    Scalar(Located<Scalar>),
+}
+
 /// One table of a document. Each key may be asked for once; [`Table::finish`] reports the keys that
 /// nobody asked for.
 #[derive(Debug)]
@@ -42,7 +51,12 @@ pub struct Table<'d> {
 }
 
 impl<'d> Table<'d> {
-    pub(super) fn new(document: &'d Document<'d>, entries: &'d DeTable<'d>, path: String, line: usize) -> Self {
+    pub(super) fn new(
+        document: &'d Document<'d>,
+        entries: &'d DeTable<'d>,
+        path: String,
+        line: usize,
+    ) -> Self {
         Self { document, entries, path, line, asked: BTreeSet::new(), open: false }
     }
 
@@ -59,7 +73,13 @@ impl<'d> Table<'d> {
     }
 
     /// Adds a fault about `key` at `line`.
-    pub fn fault(&self, line: usize, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub fn fault(
+        &self,
+        line: usize,
+        key: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         let path = if key.is_empty() { self.path.clone() } else { self.path(key) };
         self.document.fault(line, &path, message, remedy);
     }
@@ -105,12 +125,18 @@ impl<'d> Table<'d> {
     }
 
     /// An integer within `range`.
-    pub fn integer(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Option<Located<u64>> {
+    pub fn integer(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Option<Located<u64>> {
         let value = self.ask(key)?;
         let DeValue::Integer(number) = value.get_ref() else {
             return self.wrong_type(value, key, "an integer", value.get_ref());
         };
-        let parsed = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|number| range.contains(number));
+        let parsed = u64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .filter(|number| range.contains(number));
         if parsed.is_none() {
             let line = self.line_of(value);
             let remedy = format!("write a number from {} to {}", range.start(), range.end());
@@ -151,7 +177,9 @@ impl<'d> Table<'d> {
     pub fn table(&mut self, key: &'static str) -> Option<Table<'d>> {
         let value = self.ask(key)?;
         match value.get_ref() {
-            DeValue::Table(entries) => Some(Table::new(self.document, entries, self.path(key), self.line_of(value))),
+            DeValue::Table(entries) => {
+                Some(Table::new(self.document, entries, self.path(key), self.line_of(value)))
+            }
             other => self.wrong_type(value, key, "a table", other),
         }
     }
@@ -179,31 +207,39 @@ impl<'d> Table<'d> {
     }
 
     /// The key's value as a table if it is one, else as a scalar. For keys that may be written both ways.
-    pub fn table_or_scalar(&mut self, key: &'static str) -> Option<Result<Table<'d>, Located<Scalar>>> {
+    pub fn table_or_scalar(&mut self, key: &'static str) -> Option<Written<'d>> {
         if matches!(self.entries.get(key).map(Spanned::get_ref), Some(DeValue::Table(_))) {
-            return self.table(key).map(Ok);
+            return self.table(key).map(Written::Table);
         }
         let value = self.ask(key)?;
-        self.scalar(value, key).map(Err)
+        self.scalar(value, key).map(Written::Scalar)
     }
 
     /// All keys of a table whose keys the writer chooses, in the order of their lines. Such a table has
     /// no unknown keys.
-    pub fn every(&mut self) -> Vec<(Located<String>, Result<Table<'d>, Located<Scalar>>)> {
+    pub fn every(&mut self) -> Vec<(Located<String>, Written<'d>)> {
         self.open = true;
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         let mut found = Vec::with_capacity(entries.len());
         for (key, value) in entries {
-            let name = Located { value: key.get_ref().clone().into_owned(), line: self.document.line(key.span().start) };
+            let name = Located {
+                value: key.get_ref().clone().into_owned(),
+                line: self.document.line(key.span().start),
+            };
             match value.get_ref() {
                 DeValue::Table(inner) => {
-                    let table = Table::new(self.document, inner, self.path(&name.value), self.line_of(value));
-                    found.push((name, Ok(table)));
+                    let table = Table::new(
+                        self.document,
+                        inner,
+                        self.path(&name.value),
+                        self.line_of(value),
+                    );
+                    found.push((name, Written::Table(table)));
                 }
                 _ => {
                     if let Some(scalar) = self.scalar(value, &name.value) {
-                        found.push((name, Err(scalar)));
+                        found.push((name, Written::Scalar(scalar)));
                     }
                 }
             }
@@ -238,14 +274,23 @@ impl<'d> Table<'d> {
         let scalar = match value.get_ref() {
             DeValue::String(text) => Scalar::Text(text.clone().into_owned()),
             DeValue::Boolean(flag) => Scalar::Flag(*flag),
-            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Scalar::Integer(number),
-                Err(_) => {
-                    self.fault(self.line_of(value), key, "the number is too large", "write a smaller number");
-                    return None;
+            DeValue::Integer(number) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Scalar::Integer(number),
+                    Err(_) => {
+                        self.fault(
+                            self.line_of(value),
+                            key,
+                            "the number is too large",
+                            "write a smaller number",
+                        );
+                        return None;
+                    }
                 }
-            },
-            other => return self.wrong_type(value, key, "a string, a number or `true`/`false`", other),
+            }
+            other => {
+                return self.wrong_type(value, key, "a string, a number or `true`/`false`", other);
+            }
         };
         Some(self.located(value, scalar))
     }
@@ -258,7 +303,13 @@ impl<'d> Table<'d> {
         self.document.line(value.span().start)
     }
 
-    fn wrong_type<T>(&self, value: &Spanned<DeValue<'_>>, key: &str, wanted: &str, found: &DeValue<'_>) -> Option<T> {
+    fn wrong_type<T>(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        key: &str,
+        wanted: &str,
+        found: &DeValue<'_>,
+    ) -> Option<T> {
         let message = format!("is {}, not {wanted}", with_article(found.type_str()));
         self.fault(self.line_of(value), key, message, format!("write {wanted}"));
         None
@@ -323,12 +374,16 @@ mod tests {
                 if let Some(mut vars) = listener.table("vars") {
                     let every = vars.every();
                     assert_eq!(every.len(), 2);
-                    assert!(every[0].1.is_ok(), "token is written as a table");
-                    assert_eq!(every[1].1.as_ref().err(), Some(&Located { value: Scalar::Integer(4), line: 5 }));
+                    assert!(matches!(every[0].1, Written::Table(_)), "token is written as a table");
+                    let Written::Scalar(size) = &every[1].1 else { panic!("size is a number") };
+                    assert_eq!(*size, Located { value: Scalar::Integer(4), line: 5 });
                 }
                 listener.finish();
             }
         });
-        assert_eq!(faults, ["t.toml:7: listener[1].name: is an integer, not a string; write a string"]);
+        assert_eq!(
+            faults,
+            ["t.toml:7: listener[1].name: is an integer, not a string; write a string"]
+        );
     }
 }

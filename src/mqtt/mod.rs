@@ -9,3 +9,8 @@
         clippy::cast_possible_truncation
     )
 )]
+
+mod qos;
+mod version;
+pub use qos::Qos;
+pub use version::Version;

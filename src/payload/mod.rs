@@ -1,4 +1,4 @@
-//! Room `payload`.
+//! Payloads: the shapes that dialects name, JSON without trees, MessagePack. Knows nothing of topics or MQTT.
 #![cfg_attr(
     not(test),
     deny(
@@ -9,3 +9,7 @@
         clippy::cast_possible_truncation
     )
 )]
+
+mod shape;
+
+pub use shape::{Passage, Shape};

@@ -1,0 +1,205 @@
+//! Templates of the texts in a CONNECT: client identifier, user name, password.
+//!
+//! `{device}[_{nonce}]`: variables, literals and one optional part at the end. Unlike a topic there are no
+//! levels: a variable takes as much as it can while the rest still matches. The optional part is tried
+//! first, so `dev_7_x` is device `dev_7` with nonce `x`.
+
+use super::template::{TemplateError, check_name};
+
+/// A parsed text template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextTemplate {
+    text: Box<str>,
+    tokens: Vec<Token>,
+    optional: Vec<Token>,
+}
+
+/// A piece of a text template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// This text.
+    Literal(Box<str>),
+    /// One or more characters.
+    Variable(Box<str>),
+}
+
+/// Texts longer than this match nothing: matching tries splits, and a client identifier, user name or
+/// password has no reason to be longer.
+pub(super) const TEXT_LENGTH_MAX: usize = 1024;
+
+impl TextTemplate {
+    /// Parses a template.
+    ///
+    /// # Errors
+    /// When braces or brackets don't match, a name isn't one, or two variables touch.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let (base, optional) = match text.split_once('[') {
+            None => (text, None),
+            Some((base, tail)) => match tail.strip_suffix(']') {
+                Some(inside) if !inside.is_empty() => (base, Some(inside)),
+                _ => return Err(TemplateError::OptionalPlace),
+            },
+        };
+        let mut tokens = parse_tokens(base)?;
+        let optional = parse_tokens(optional.unwrap_or(""))?;
+        let base_length = tokens.len();
+        tokens.extend(optional);
+        let touching =
+            tokens.windows(2).any(|pair| matches!(pair, [Token::Variable(_), Token::Variable(_)]));
+        if touching {
+            return Err(TemplateError::TwoInLevel(text.to_owned()));
+        }
+        let optional = tokens.split_off(base_length);
+        Ok(Self { text: text.into(), tokens, optional })
+    }
+
+    /// The template as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The pieces without, then with the optional part.
+    #[must_use]
+    pub fn variants(&self) -> [Vec<Token>; 2] {
+        let long = self.tokens.iter().chain(&self.optional).cloned().collect();
+        [self.tokens.clone(), long]
+    }
+
+    /// Each variable's name.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.tokens.iter().chain(&self.optional).filter_map(|token| match token {
+            Token::Variable(name) => Some(&**name),
+            Token::Literal(_) => None,
+        })
+    }
+
+    /// The variables' values in `given`, or `None` when it doesn't match. `fixed` says what a variable has
+    /// to be, where that is known.
+    #[must_use]
+    pub fn match_text<'a>(
+        &'a self,
+        given: &'a str,
+        fixed: &dyn Fn(&str) -> Option<&'a str>,
+    ) -> Option<Vec<(&'a str, &'a str)>> {
+        if given.len() > TEXT_LENGTH_MAX {
+            return None;
+        }
+        let [short, long]: [Vec<&Token>; 2] =
+            [self.tokens.iter().collect(), self.tokens.iter().chain(&self.optional).collect()];
+        match_tokens(&long, given, fixed).or_else(|| match_tokens(&short, given, fixed))
+    }
+}
+
+/// Depth of the recursion: the number of tokens, which the table bounds.
+fn match_tokens<'a>(
+    tokens: &[&'a Token],
+    given: &'a str,
+    fixed: &dyn Fn(&str) -> Option<&'a str>,
+) -> Option<Vec<(&'a str, &'a str)>> {
+    let Some((first, others)) = tokens.split_first() else {
+        return given.is_empty().then(Vec::new);
+    };
+    let name = match first {
+        Token::Literal(literal) => {
+            return match_tokens(others, given.strip_prefix(&**literal)?, fixed);
+        }
+        Token::Variable(name) => name,
+    };
+    if let Some(value) = fixed(name) {
+        let mut found = match_tokens(others, given.strip_prefix(value)?, fixed)?;
+        found.push((name, value));
+        return Some(found);
+    }
+    for end in (1..=given.len()).rev().filter(|end| given.is_char_boundary(*end)) {
+        let (value, behind) = given.split_at(end);
+        if let Some(mut found) = match_tokens(others, behind, fixed) {
+            found.push((name, value));
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn parse_tokens(text: &str) -> Result<Vec<Token>, TemplateError> {
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    while let Some((literal, tail)) = rest.split_once('{') {
+        let (name, behind) = tail.split_once('}').ok_or(TemplateError::Unbalanced('{'))?;
+        check_name(name, name)?;
+        push_literal(&mut tokens, literal)?;
+        tokens.push(Token::Variable(name.into()));
+        rest = behind;
+    }
+    push_literal(&mut tokens, rest)?;
+    Ok(tokens)
+}
+
+fn push_literal(tokens: &mut Vec<Token>, literal: &str) -> Result<(), TemplateError> {
+    if let Some(stray) = literal.chars().find(|letter| matches!(letter, '}' | ']' | '[')) {
+        return Err(TemplateError::Unbalanced(stray));
+    }
+    if !literal.is_empty() {
+        tokens.push(Token::Literal(literal.into()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matched(template: &str, given: &str) -> Option<Vec<(String, String)>> {
+        let template = TextTemplate::parse(template).unwrap();
+        let mut found = template.match_text(given, &|_| None)?;
+        found.reverse();
+        Some(found.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
+        Some(list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn client_identifiers_are_taken_apart() {
+        let thingscale = "{device}[_{nonce}]";
+        assert_eq!(matched(thingscale, "dev1_a"), pairs(&[("device", "dev1"), ("nonce", "a")]));
+        assert_eq!(matched(thingscale, "my_dev_7"), pairs(&[("device", "my_dev"), ("nonce", "7")]));
+        assert_eq!(matched(thingscale, "dev1"), pairs(&[("device", "dev1")]));
+        assert_eq!(matched(thingscale, "dev1_"), pairs(&[("device", "dev1_")]));
+        assert_eq!(matched(thingscale, ""), None);
+        let omnicore = "subscriptions/{subscription}/registries/{registry}/devices/{device}";
+        assert_eq!(
+            matched(omnicore, "subscriptions/s/registries/r/devices/d"),
+            pairs(&[("subscription", "s"), ("registry", "r"), ("device", "d")])
+        );
+        assert_eq!(matched(omnicore, "subscriptions/s/registries/r/devices/"), None);
+        assert_eq!(matched("unused", "unused"), pairs(&[]));
+        assert_eq!(matched("unused", "used"), None);
+    }
+
+    #[test]
+    fn a_fixed_variable_takes_its_value_and_no_other() {
+        let template = TextTemplate::parse("{account}:{device}").unwrap();
+        let fixed = |name: &str| (name == "account").then_some("a:b");
+        assert_eq!(
+            template.match_text("a:b:c", &fixed),
+            Some(vec![("device", "c"), ("account", "a:b")])
+        );
+        assert_eq!(template.match_text("a:c", &fixed), None);
+    }
+
+    #[test]
+    fn a_long_text_matches_nothing() {
+        let template = TextTemplate::parse("{device}").unwrap();
+        assert!(template.match_text(&"x".repeat(TEXT_LENGTH_MAX), &|_| None).is_some());
+        assert!(template.match_text(&"x".repeat(TEXT_LENGTH_MAX + 1), &|_| None).is_none());
+    }
+
+    #[test]
+    fn ill_formed_templates_are_refused() {
+        for text in ["{a}{b}", "{a}[{b}]", "{a", "a}", "[x]y", "{A}", "a]"] {
+            assert!(TextTemplate::parse(text).is_err(), "{text}");
+        }
+    }
+}
