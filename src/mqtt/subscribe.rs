@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn subscriptions_come_back() {
-        let bytes = b"\x82\x10\0\x01\x02\x0B\x07\0\x01a\x2D\0\x03b/#\x00";
+        let bytes = b"\x82\x0F\0\x01\x02\x0B\x07\0\x01a\x2D\0\x03b/#\x00";
         let subscribe = decode(bytes, Version::V5).unwrap();
         let expected = [
             Subscription {

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn topic_filters_come_back() {
-        let bytes = b"\xA2\x10\0\x01\x05\x26\0\0\0\0\0\x01a\0\x01#";
+        let bytes = b"\xA2\x0E\0\x01\x05\x26\0\0\0\0\0\x01a\0\x01#";
         let unsubscribe = decode(bytes, Version::V5).unwrap();
         assert_eq!(unsubscribe.topic_filters().collect::<Vec<_>>(), ["a", "#"]);
         let mut out = Vec::new();
