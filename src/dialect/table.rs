@@ -39,6 +39,20 @@ impl Dialect {
         self.variables.iter().find(|variable| *variable.name == *name)
     }
 
+    /// The part that a variable stands for in a form: the form's own binding first.
+    #[must_use]
+    pub fn part_of(&self, form: &Form, name: &str) -> Option<Part> {
+        let binds =
+            |binding: &Binding| matches!(binding, Binding::Variable(bound) if **bound == *name);
+        if let Some((part, _)) = form.address.iter().find(|(_, binding)| binds(binding)) {
+            return Some(*part);
+        }
+        match self.variable(name)?.role {
+            Role::Part(part) => Some(part),
+            Role::Setting | Role::Secret => None,
+        }
+    }
+
     /// Whether the dialect changes nothing (`plain`).
     #[must_use]
     pub fn is_plain(&self) -> bool {

@@ -39,6 +39,15 @@ fn check_bindings(dialect: &Dialect, form: &Form, document: &Document<'_>) {
             let remedy = format!("use a variable of `{}`, or a text without braces", form.template);
             document.fault(form.line, &format!("topic.address.{part}"), message, remedy);
         }
+        if dialect.variable(name).is_some_and(|variable| variable.role == Role::Secret) {
+            let message = format!("`{{{name}}}` is a secret and would reach the other side");
+            document.fault(
+                form.line,
+                &format!("topic.address.{part}"),
+                message,
+                "bind a variable that isn't a secret",
+            );
+        }
     }
     for name in form.filter.iter().flat_map(|filter| filter.variables()) {
         if name != "any" && dialect.variable(name).is_none() {
@@ -51,7 +60,7 @@ fn check_bindings(dialect: &Dialect, form: &Form, document: &Document<'_>) {
 fn check_parts(dialect: &Dialect, form: &Form, document: &Document<'_>) {
     let mut seen: Vec<Part> = Vec::new();
     for name in form.template.variables() {
-        if let Some(part) = part_of(dialect, form, name) {
+        if let Some(part) = dialect.part_of(form, name) {
             if seen.contains(&part) {
                 let message = format!("two variables of `{}` stand for the {part}", form.template);
                 document.fault(
@@ -71,18 +80,6 @@ fn check_parts(dialect: &Dialect, form: &Form, document: &Document<'_>) {
         let remedy =
             "put a variable of the part `device` into the template, or bind one under `address`";
         document.fault(form.line, "topic.template", message, remedy);
-    }
-}
-
-/// The part that a variable stands for in this form: the form's own binding first.
-pub(crate) fn part_of(dialect: &Dialect, form: &Form, name: &str) -> Option<Part> {
-    let bound = form.address.iter().find(|(_, binding)| *binding == Binding::Variable(name.into()));
-    if let Some((part, _)) = bound {
-        return Some(*part);
-    }
-    match dialect.variable(name)?.role {
-        Role::Part(part) => Some(part),
-        Role::Setting | Role::Secret => None,
     }
 }
 
@@ -329,5 +326,8 @@ mod tests {
         );
         let found = faults(&form("device", "{device}/up", "address = { device = \"{gateway}\" }"));
         assert!(found[0].contains("isn't in the template"), "{found:?}");
+        let secret = "secrets = [\"token\"]\n".to_owned()
+            + &form("device", "{token}/up", "address = { device = \"{token}\" }");
+        assert!(faults(&secret)[0].contains("is a secret"), "{:?}", faults(&secret));
     }
 }

@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod json;
 mod shape;
 
 pub use shape::{Passage, Shape};

@@ -1,4 +1,10 @@
-//! Room `translate`.
+//! Translation: a device dialect and an upstream dialect, compiled to one [`Translator`].
+//!
+//! Topic names both ways, topic filters, response topics, the texts of CONNECT. All of it goes through the
+//! neutral form while compiling; at run time a message costs one match and one rendering.
+//!
+//! Invariant: what is refused has one [`Reason`]; what is delivered maps back to the topic that it came from;
+//! a secret of one side is never rendered on the other.
 #![cfg_attr(
     not(test),
     deny(
@@ -9,3 +15,24 @@
         clippy::cast_possible_truncation
     )
 )]
+
+mod compile;
+mod connect;
+mod explain;
+mod filter;
+mod identity;
+mod lane;
+mod pattern;
+mod reason;
+mod render;
+mod side;
+mod translator;
+
+pub use compile::{CompileFault, compile};
+pub use connect::{ConnectPlan, ConnectRefusal, SessionNames};
+pub use explain::{Explanation, FormView, explain};
+pub use filter::FilterPlan;
+pub use identity::{Identity, IdentityTable, PrefixRule, RowFault};
+pub use reason::{Note, Notes, Reason, Refusal};
+pub use side::{Side, Value};
+pub use translator::{Incoming, Outgoing, Scratch, Translator, Way};

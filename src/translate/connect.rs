@@ -1,0 +1,202 @@
+//! CONNECT: who the device says it is, in its dialect's texts, and what the upstream is told instead.
+
+use crate::dialect::{NameRule, Part, Role, Secret, TextTemplate, Token};
+
+use super::identity::Identity;
+use super::reason::{Reason, Refusal};
+use super::render::{Toward, device as render_device};
+use super::side::{Side, Value};
+
+/// The names of the session's own device. `None` where its client identifier doesn't say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionNames {
+    /// In the device's dialect.
+    pub device: Option<Box<str>>,
+    /// In the upstream's dialect.
+    pub upstream_device: Option<Box<str>>,
+}
+
+/// The texts of the upstream's CONNECT.
+#[derive(Debug, Clone)]
+pub struct ConnectPlan {
+    /// Client identifier; empty when the device's was empty.
+    pub client_identifier: String,
+    /// User name.
+    pub user_name: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// The session's own names.
+    pub names: SessionNames,
+}
+
+/// Why a CONNECT is refused: which of its texts, and the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectRefusal {
+    /// The client identifier.
+    ClientIdentifier(Refusal),
+    /// User name or password.
+    Credentials(Refusal),
+}
+
+const FOREIGN_ID: Refusal =
+    Refusal::new(Reason::UnknownDevice, "the client identifier doesn't have the dialect's form");
+const LONG_ID: Refusal =
+    Refusal::new(Reason::IdIllegalForTarget, "the upstream's client identifier gets too long");
+const NO_ID: Refusal = Refusal::new(
+    Reason::UnknownDevice,
+    "the upstream's client identifier needs a name that nobody gives",
+);
+const CREDENTIALS: Refusal =
+    Refusal::new(Reason::BadTopic, "user name or password isn't the configured one");
+
+/// What is known of the device after its CONNECT: variable and value.
+type Known<'a> = Vec<(&'a str, &'a str)>;
+
+/// Translates the texts of a CONNECT.
+pub(crate) fn connect(
+    device: &Side,
+    upstream: &Side,
+    identity: &Identity,
+    client_identifier: &str,
+    user_name: Option<&str>,
+    password: Option<&[u8]>,
+) -> Result<ConnectPlan, ConnectRefusal> {
+    let known = known_of(device, client_identifier).map_err(ConnectRefusal::ClientIdentifier)?;
+    check_credentials(device, &known, user_name, password).map_err(ConnectRefusal::Credentials)?;
+    let names =
+        names_of(device, upstream, identity, &known).map_err(ConnectRefusal::ClientIdentifier)?;
+    let values = Values { device, upstream, identity, known: &known, names: &names };
+    let client_identifier = if client_identifier.is_empty() {
+        String::new()
+    } else {
+        values.client_identifier().map_err(ConnectRefusal::ClientIdentifier)?
+    };
+    let rules = &upstream.dialect.connect;
+    let user_name = rules.user_name.as_ref().and_then(|template| values.render(template));
+    let password =
+        rules.password.as_ref().and_then(|template| values.render(template)).map(Secret::new);
+    Ok(ConnectPlan { client_identifier, user_name, password, names })
+}
+
+/// Takes the client identifier apart. An empty one says nothing.
+fn known_of<'a>(device: &'a Side, client_identifier: &'a str) -> Result<Known<'a>, Refusal> {
+    let Some(template) = &device.dialect.connect.client_identifier else { return Ok(Vec::new()) };
+    if client_identifier.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fixed = |name: &str| device.value(name).map(Value::reveal);
+    let known = template.match_text(client_identifier, &fixed).ok_or(FOREIGN_ID)?;
+    let legal = known.iter().all(|(_, value)| !value.contains(['+', '#', '\0']));
+    legal.then_some(known).ok_or(FOREIGN_ID)
+}
+
+/// Credentials that the device gives have to be the configured ones. One that gives none is let through:
+/// topics carry the secret where a dialect has one, and `[listener]` authentication is a matter of its own.
+fn check_credentials(
+    device: &Side,
+    known: &Known<'_>,
+    user_name: Option<&str>,
+    password: Option<&[u8]>,
+) -> Result<(), Refusal> {
+    let rules = &device.dialect.connect;
+    if let (Some(template), Some(given)) = (&rules.user_name, user_name) {
+        let said = |name: &str| {
+            known.iter().find(|(variable, _)| *variable == name).map(|(_, value)| *value)
+        };
+        let fixed = |name: &str| device.value(name).map(Value::reveal).or_else(|| said(name));
+        let constrained = template.variables().any(|name| fixed(name).is_some());
+        if constrained && template.match_text(given, &fixed).is_none() {
+            return Err(CREDENTIALS);
+        }
+    }
+    if let (Some(template), Some(given)) = (&rules.password, password)
+        && let [Token::Variable(name)] = &template.variants()[0][..]
+        && let Some(Value::Secret(secret)) = device.value(name)
+        && !secret.is(given)
+    {
+        return Err(CREDENTIALS);
+    }
+    Ok(())
+}
+
+fn names_of(
+    device: &Side,
+    upstream: &Side,
+    identity: &Identity,
+    known: &Known<'_>,
+) -> Result<SessionNames, Refusal> {
+    let said = known.iter().find(|(name, _)| role(device, name) == Some(Role::Part(Part::Device)));
+    let configured = || device.part_value(Part::Device).map(Value::reveal);
+    let Some(own) = said.map(|(_, value)| *value).or_else(configured) else {
+        return Ok(SessionNames::default());
+    };
+    let mut there = String::new();
+    let rule = rule_of(upstream, Part::Device);
+    render_device(own, &rule, identity, Toward::Upstream, &mut there)?;
+    Ok(SessionNames { device: Some(own.into()), upstream_device: Some(there.into()) })
+}
+
+fn role(side: &Side, name: &str) -> Option<Role> {
+    side.dialect.variable(name).map(|variable| variable.role)
+}
+
+fn rule_of(side: &Side, part: Part) -> NameRule {
+    let variable = side.dialect.variables.iter().find(|variable| variable.role == Role::Part(part));
+    variable.map(|variable| variable.rule.clone()).unwrap_or_default()
+}
+
+/// Where the upstream's texts get their values from.
+struct Values<'a> {
+    device: &'a Side,
+    upstream: &'a Side,
+    identity: &'a Identity,
+    known: &'a Known<'a>,
+    names: &'a SessionNames,
+}
+
+impl Values<'_> {
+    fn client_identifier(&self) -> Result<String, Refusal> {
+        let rules = &self.upstream.dialect.connect;
+        let Some(template) = &rules.client_identifier else { return Ok(String::new()) };
+        let rendered = self.render(template).ok_or(NO_ID)?;
+        let most = rules.client_identifier_bytes_max.unwrap_or(usize::from(u16::MAX));
+        if rendered.len() > most { Err(LONG_ID) } else { Ok(rendered) }
+    }
+
+    /// The template with its optional part where all of it is known, without it otherwise.
+    fn render(&self, template: &TextTemplate) -> Option<String> {
+        let [short, long] = template.variants();
+        self.render_tokens(&long).or_else(|| self.render_tokens(&short))
+    }
+
+    fn render_tokens(&self, tokens: &[Token]) -> Option<String> {
+        let mut out = String::new();
+        for token in tokens {
+            match token {
+                Token::Literal(text) => out.push_str(text),
+                Token::Variable(name) => out.push_str(self.value(name)?),
+            }
+        }
+        Some(out)
+    }
+
+    /// The configured value, the identity table's, or the same part of the device's side.
+    fn value(&self, name: &str) -> Option<&str> {
+        if let Some(value) = self.upstream.value(name) {
+            return Some(value.reveal());
+        }
+        let own = self.names.device.as_deref();
+        if let Some(value) = own.and_then(|device| self.identity.device_value(device, name)) {
+            return Some(value);
+        }
+        let Some(Role::Part(part)) = role(self.upstream, name) else { return None };
+        if part == Part::Device {
+            return self.names.upstream_device.as_deref();
+        }
+        let said = self
+            .known
+            .iter()
+            .find(|(variable, _)| role(self.device, variable) == Some(Role::Part(part)));
+        said.map(|(_, value)| *value).or_else(|| self.device.part_value(part).map(Value::reveal))
+    }
+}

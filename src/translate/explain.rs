@@ -1,0 +1,165 @@
+//! Explaining a translation step by step: the same routes and the same rendering as the live path, with what
+//! they saw written down.
+
+use crate::dialect::{Binding, Form, Kind, Part, Sender};
+
+use super::filter::FilterPlan;
+use super::lane::{Found, Route};
+use super::reason::{Note, Refusal};
+use super::side::Side;
+use super::translator::{Incoming, Inner, Pair, Scratch, Translator, Way};
+
+/// What happened to a message, step by step. A step that was not reached is `None` or empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The way.
+    pub way: Way,
+    /// The sender's dialect.
+    pub from: String,
+    /// The receiver's dialect.
+    pub to: String,
+    /// The form that the topic matched.
+    pub form: Option<FormView>,
+    /// What the form's variables took.
+    pub captures: Vec<(String, String)>,
+    /// The neutral address.
+    pub address: Vec<(Part, String)>,
+    /// The form that the other side says it with.
+    pub target: Option<FormView>,
+    /// The message that goes out, or why none does.
+    pub outcome: Result<Sent, Refusal>,
+}
+
+/// A message that goes out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sent {
+    /// Topic name.
+    pub topic_name: String,
+    /// Payload.
+    pub payload: Vec<u8>,
+    /// Whether the payload is the one that came in.
+    pub payload_untouched: bool,
+    /// QoS.
+    pub qos: crate::mqtt::Qos,
+    /// RETAIN flag.
+    pub retain: bool,
+    /// What was changed or lost.
+    pub notes: Vec<Note>,
+}
+
+/// A topic form as its table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormView {
+    /// The template.
+    pub template: String,
+    /// What its messages are for.
+    pub kind: Kind,
+    /// Who sends them.
+    pub from: Sender,
+    /// The payload's shape.
+    pub shape: &'static str,
+    /// Line in the table.
+    pub line: usize,
+}
+
+impl FormView {
+    fn of(form: &Form) -> Self {
+        let Form { kind, from, line, .. } = *form;
+        Self { template: form.template.to_string(), kind, from, shape: form.shape.word(), line }
+    }
+}
+
+/// Explains what becomes of a message.
+#[must_use]
+pub fn explain(translator: &Translator, way: Way, message: &Incoming<'_>) -> Explanation {
+    let mut scratch = Scratch::default();
+    let outcome = translator.publish(way, message, &mut scratch).map(|out| Sent {
+        topic_name: out.topic_name.to_owned(),
+        payload: out.payload.to_vec(),
+        payload_untouched: out.payload == message.payload,
+        qos: out.qos,
+        retain: out.retain,
+        notes: out.notes.iter().collect(),
+    });
+    let mut explanation = Explanation {
+        way,
+        from: "plain".to_owned(),
+        to: "plain".to_owned(),
+        form: None,
+        captures: Vec::new(),
+        address: Vec::new(),
+        target: None,
+        outcome,
+    };
+    if let Inner::Pair(pair) = &translator.0 {
+        trace(pair, way, message, &mut explanation);
+    }
+    explanation
+}
+
+fn trace(pair: &Pair, way: Way, message: &Incoming<'_>, explanation: &mut Explanation) {
+    let (source, target) = match way {
+        Way::Up => (&pair.device, &pair.upstream),
+        Way::Down => (&pair.upstream, &pair.device),
+    };
+    explanation.from = source.dialect.name.to_string();
+    explanation.to = target.dialect.name.to_string();
+    let (lane, _) = pair.lane(way);
+    let Ok(found) = lane.find(message.topic_name, message.payload) else { return };
+    let Some(form) = source.dialect.forms.get(found.route.form) else { return };
+    explanation.form = Some(FormView::of(form));
+    explanation.captures = captures(&found);
+    explanation.address = address(source, form, found.route, &explanation.captures);
+    if let Ok(chosen) = &found.route.target {
+        explanation.target = target.dialect.forms.get(chosen.form).map(FormView::of);
+    }
+}
+
+fn captures(found: &Found<'_, '_>) -> Vec<(String, String)> {
+    let names = found.route.pattern.variables.iter().enumerate();
+    names.map(|(slot, name)| (name.to_string(), found.captures.text(slot).to_owned())).collect()
+}
+
+/// The neutral address: bindings of the form, captures, then configured values.
+fn address(
+    source: &Side,
+    form: &Form,
+    route: &Route,
+    captures: &[(String, String)],
+) -> Vec<(Part, String)> {
+    let captured =
+        |name: &str| captures.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
+    let mut address = Vec::new();
+    for (_, part) in Part::WORDS {
+        let bound =
+            form.address.iter().find(|(bound, _)| *bound == part).and_then(|(_, binding)| {
+                match binding {
+                    Binding::Constant(text) => Some(text.to_string()),
+                    Binding::Variable(name) => {
+                        captured(name).or_else(|| Some(source.value(name)?.reveal().to_owned()))
+                    }
+                }
+            });
+        let named = || {
+            let name = route
+                .pattern
+                .variables
+                .iter()
+                .find(|name| source.dialect.part_of(form, name) == Some(part))?;
+            captured(name)
+        };
+        let configured = || Some(source.part_value(part)?.reveal().to_owned());
+        address.extend(bound.or_else(named).or_else(configured).map(|text| (part, text)));
+    }
+    address
+}
+
+/// What a filter becomes, in one line.
+impl std::fmt::Display for FilterPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.upstream.is_empty() {
+            return f.write_str("granted; nothing can come");
+        }
+        f.write_str(&self.upstream.join(", "))
+    }
+}

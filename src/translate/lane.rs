@@ -1,0 +1,296 @@
+//! A lane: all forms that one side reads in one direction, each with the form of the other side that says the
+//! same. Compiled once per pair; finding a topic's route costs the forms of its own number of levels.
+
+use crate::dialect::{Binding, Dialect, Form, Kind, Part, RetainRule, Sender, When};
+use crate::mqtt::Qos;
+use crate::payload::{Passage, json};
+
+use super::pattern::{Captures, LEVELS_MAX, Levels, MissingSecret, Pattern, SLOTS};
+use super::reason::{Reason, Refusal};
+use super::render::{self, Missing, Op, Source, Supply};
+use super::side::Side;
+
+/// Level counts with a list of their own; longer topics share the last one.
+const COUNTED: usize = 16;
+
+/// The routes of one direction.
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    pub(crate) routes: Vec<Route>,
+    by_count: Vec<Vec<usize>>,
+}
+
+/// One form of the source and where it goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    /// Index of the form in the source's dialect.
+    pub(crate) form: usize,
+    /// Which variant of the form's template.
+    pub(crate) variant: usize,
+    pub(crate) pattern: Pattern,
+    when: Option<When>,
+    /// The best target, or why there is none.
+    pub(crate) target: Result<Target, NoTarget>,
+}
+
+/// Why a form has no counterpart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NoTarget {
+    pub(crate) refusal: Refusal,
+    /// A variable of the target whose value nobody gives, if that is why.
+    pub(crate) missing: Option<Box<str>>,
+}
+
+/// A form of the target's side, ready to be rendered.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Index of the form in the target's dialect.
+    pub(crate) form: usize,
+    /// Which variant of the form's template.
+    pub(crate) variant: usize,
+    pub(crate) ops: Box<[Op]>,
+    pub(crate) passage: Passage,
+    pub(crate) qos_max: Qos,
+    pub(crate) retain: RetainRule,
+    pub(crate) payload_bytes_max: usize,
+    /// The channel has no place in the target.
+    pub(crate) loses_channel: bool,
+}
+
+/// A topic's route with what its variables took.
+pub(crate) struct Found<'l, 't> {
+    pub(crate) route: &'l Route,
+    pub(crate) captures: Captures<'t>,
+}
+
+/// What is wrong with a pair, found while compiling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LaneFault {
+    /// A secret of the source's topics has no value.
+    MissingSecret(MissingSecret),
+    /// A form has more variables or levels than a pattern takes.
+    TooLong(String),
+}
+
+const BAD_TOPIC: Refusal =
+    Refusal::new(Reason::BadTopic, "no topic form of the sender's dialect matches");
+const NEEDS_TYPE: Refusal =
+    Refusal::new(Reason::PayloadNotJson, "the form needs JSON to tell what kind of message it is");
+
+impl Lane {
+    /// Compiles the forms that `source` reads from `sender` towards `target`.
+    pub(crate) fn compile(source: &Side, target: &Side, sender: Sender) -> Result<Self, LaneFault> {
+        let mut routes = Vec::new();
+        for (index, form) in source.dialect.forms.iter().enumerate() {
+            if form.from != sender || !form.is_read() || !source.has_form(form) {
+                continue;
+            }
+            for (variant, levels) in form.template.variants().iter().enumerate() {
+                let pattern = Pattern::compile(levels, source).map_err(LaneFault::MissingSecret)?;
+                if pattern.variables.len() > SLOTS || levels.len() > LEVELS_MAX {
+                    return Err(LaneFault::TooLong(form.template.to_string()));
+                }
+                let best = best_target(source, form, &pattern, target);
+                routes.push(Route {
+                    form: index,
+                    variant,
+                    pattern,
+                    when: form.when.clone(),
+                    target: best,
+                });
+            }
+        }
+        let by_count = (0..=COUNTED).map(|count| routes_for(&routes, count)).collect();
+        Ok(Self { routes, by_count })
+    }
+
+    /// The route of a topic.
+    pub(crate) fn find<'l, 't>(
+        &'l self,
+        topic: &'t str,
+        payload: &[u8],
+    ) -> Result<Found<'l, 't>, Refusal> {
+        let levels = Levels::split(topic);
+        let candidates =
+            self.by_count.get(levels.count.min(COUNTED)).map_or(&[][..], Vec::as_slice);
+        let mut undecided = false;
+        for index in candidates {
+            let Some(route) = self.routes.get(*index) else { continue };
+            if !route.pattern.takes(levels.count) {
+                continue;
+            }
+            let Some(captures) = route.pattern.captures(&levels) else { continue };
+            match &route.when {
+                None if undecided => return Err(NEEDS_TYPE),
+                None => return Ok(Found { route, captures }),
+                Some(when) => match holds(when, payload) {
+                    Some(true) => return Ok(Found { route, captures }),
+                    Some(false) => {}
+                    None => undecided = true,
+                },
+            }
+        }
+        Err(if undecided { NEEDS_TYPE } else { BAD_TOPIC })
+    }
+}
+
+impl Lane {
+    /// The route of a topic when there is no payload yet: the first form without a payload condition.
+    pub(crate) fn find_first<'l, 't>(&'l self, topic: &'t str) -> Result<Found<'l, 't>, Refusal> {
+        let levels = Levels::split(topic);
+        let found = self
+            .routes
+            .iter()
+            .filter(|route| route.when.is_none() && route.pattern.takes(levels.count));
+        let mut found = found
+            .filter_map(|route| Some(Found { route, captures: route.pattern.captures(&levels)? }));
+        found.next().ok_or(BAD_TOPIC)
+    }
+}
+
+/// Whether a payload condition holds. `None`: the payload isn't a JSON object.
+fn holds(when: &When, payload: &[u8]) -> Option<bool> {
+    let value = json::member(payload, &when.member).ok()?;
+    let text = value.and_then(json::RawString::of);
+    Some(text.is_some_and(|text| when.values.iter().any(|word| text.is(word))))
+}
+
+/// The last list is for every count that has none of its own.
+fn routes_for(routes: &[Route], count: usize) -> Vec<usize> {
+    let takes = |route: &Route| {
+        if count < COUNTED {
+            route.pattern.takes(count)
+        } else {
+            route.pattern.takes_at_least(COUNTED)
+        }
+    };
+    routes.iter().enumerate().filter(|(_, route)| takes(route)).map(|(index, _)| index).collect()
+}
+
+/// A target with what decides between several.
+struct Candidate {
+    target: Target,
+    /// Smaller is better.
+    rank: (bool, bool, bool, bool),
+}
+
+fn best_target(
+    source: &Side,
+    form: &Form,
+    pattern: &Pattern,
+    target: &Side,
+) -> Result<Target, NoTarget> {
+    let parts = supplied_parts(source, form, pattern);
+    let has_channel = parts.iter().any(|(part, _)| *part == Part::Channel);
+    let mut best: Option<Candidate> = None;
+    let mut missing: Option<Box<str>> = None;
+    for (index, written) in target.dialect.forms.iter().enumerate() {
+        if !speaks_of(written, form, target) {
+            continue;
+        }
+        let part_of = |name: &str| target.dialect.part_of(written, name);
+        let supply = Supply { parts: parts.clone(), target, part_of: &part_of };
+        for (variant, levels) in written.template.variants().iter().enumerate() {
+            let program = match render::compile(levels, &supply) {
+                Ok(program) => program,
+                Err(Missing(variable)) => {
+                    missing.get_or_insert(variable);
+                    continue;
+                }
+            };
+            let carries =
+                program.carried.contains(&Part::Channel) || written.shape.carries_channel();
+            let loses_channel =
+                has_channel && !carries && written.constant(Part::Channel).is_none();
+            let rank = (
+                written.of.is_empty(),
+                written.shape != form.shape,
+                program.needs_channel,
+                loses_channel,
+            );
+            if best.as_ref().is_none_or(|best| rank < best.rank) {
+                let place = (index, variant);
+                let target =
+                    into_target(place, written, form, program.ops, loses_channel, &target.dialect);
+                best = Some(Candidate { target, rank });
+            }
+        }
+    }
+    best.map(|best| best.target).ok_or_else(|| no_target(form.kind, missing))
+}
+
+/// Whether `written` can say what `form` says: the same kind and sender, and no other constant channel.
+fn speaks_of(written: &Form, form: &Form, target: &Side) -> bool {
+    let channels = (written.constant(Part::Channel), form.constant(Part::Channel));
+    written.kind == form.kind
+        && written.from == form.from
+        && written.is_written()
+        && target.has_form(written)
+        && (written.of.is_empty() || written.of.contains(&form.shape))
+        && !matches!(channels, (Some(one), Some(other)) if one != other)
+        && !matches!(form.kind, Kind::Admin | Kind::Provision)
+}
+
+fn into_target(
+    (index, variant): (usize, usize),
+    written: &Form,
+    form: &Form,
+    ops: Box<[Op]>,
+    loses_channel: bool,
+    dialect: &Dialect,
+) -> Target {
+    let needs_payload = ops.iter().any(|op| matches!(op, Op::PayloadChannel));
+    Target {
+        form: index,
+        variant,
+        passage: if needs_payload { Passage::Rewrite } else { form.shape.passage(written.shape) },
+        ops,
+        qos_max: written.qos_max.unwrap_or(dialect.limits.qos_max).min(dialect.limits.qos_max),
+        retain: written.retain.unwrap_or(dialect.limits.retain),
+        payload_bytes_max: written.payload_bytes_max.unwrap_or(usize::MAX),
+        loses_channel,
+    }
+}
+
+fn no_target(kind: Kind, missing: Option<Box<str>>) -> NoTarget {
+    let refusal = match (kind, &missing) {
+        (Kind::Admin, _) => Refusal::new(Reason::AdminTopic, "administration never passes"),
+        (Kind::Provision, _) => {
+            Refusal::new(Reason::CredentialTopic, "onboarding and credentials never pass")
+        }
+        (_, Some(_)) => {
+            Refusal::new(Reason::KindUnsupported, "a variable of the other side has no value")
+        }
+        (_, None) => {
+            Refusal::new(Reason::KindUnsupported, "the other side has no topic for this kind")
+        }
+    };
+    NoTarget { refusal, missing }
+}
+
+/// The parts of the address that a form gives: its own bindings, its captures, then the configured values.
+fn supplied_parts(source: &Side, form: &Form, pattern: &Pattern) -> Vec<(Part, Source)> {
+    let mut parts: Vec<(Part, Source)> = Vec::new();
+    for (part, binding) in &form.address {
+        let bound = match binding {
+            Binding::Constant(text) => Some(Source::Fixed(text.clone())),
+            Binding::Variable(name) => match source.value(name) {
+                Some(value) => Some(Source::Fixed(value.reveal().into())),
+                None => pattern.slot(name).map(Source::Slot),
+            },
+        };
+        parts.extend(bound.map(|bound| (*part, bound)));
+    }
+    for (slot, name) in pattern.variables.iter().enumerate() {
+        if let Some(part) = source.dialect.part_of(form, name) {
+            parts.push((part, Source::Slot(slot)));
+        }
+    }
+    for (_, part) in Part::WORDS {
+        let known = parts.iter().any(|(given, _)| *given == part);
+        if let Some(value) = source.part_value(part).filter(|_| !known) {
+            parts.push((part, Source::Fixed(value.reveal().into())));
+        }
+    }
+    parts
+}

@@ -1,0 +1,264 @@
+//! Compiled topic forms of one side: which form a topic has, and the texts that its variables took.
+//!
+//! Nothing is allocated: captures are slices of the topic.
+
+use crate::dialect::{Level, Secret};
+
+use super::side::{Side, Value};
+
+/// Topics with more levels than this can only match a form whose last variable takes the rest.
+pub(crate) const LEVELS_MAX: usize = 24;
+
+/// Captures of one form at most; more is a fault of the table, reported when the pair is compiled.
+pub(crate) const SLOTS: usize = 8;
+
+/// A topic with the places of its levels.
+pub(crate) struct Levels<'t> {
+    topic: &'t str,
+    /// End of each level, for as many as there is room.
+    ends: [u32; LEVELS_MAX],
+    /// All levels of the topic, also those without a place.
+    pub(crate) count: usize,
+}
+
+impl<'t> Levels<'t> {
+    pub(crate) fn split(topic: &'t str) -> Self {
+        let mut ends = [0; LEVELS_MAX];
+        let mut count = 0;
+        let separators = memchr::memchr_iter(b'/', topic.as_bytes());
+        for end in separators.chain(std::iter::once(topic.len())) {
+            if let Some(place) = ends.get_mut(count) {
+                // A topic name is at most 65,535 bytes (MQTT 1.5.3).
+                *place = u32::try_from(end).unwrap_or(u32::MAX);
+            }
+            count += 1;
+        }
+        Self { topic, ends, count }
+    }
+
+    fn start(&self, level: usize) -> usize {
+        match level.checked_sub(1).and_then(|before| self.ends.get(before)) {
+            Some(end) => *end as usize + 1,
+            None => 0,
+        }
+    }
+
+    fn level(&self, level: usize) -> &'t str {
+        let end = self.ends.get(level).map_or(self.topic.len(), |end| *end as usize);
+        self.topic.get(self.start(level)..end).unwrap_or("")
+    }
+
+    fn rest(&self, level: usize) -> &'t str {
+        self.topic.get(self.start(level)..).unwrap_or("")
+    }
+}
+
+/// What the variables of a form took from a topic, in the order of the form's variables.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Captures<'t>([&'t str; SLOTS]);
+
+impl<'t> Captures<'t> {
+    /// The text of a slot; empty for a slot that the form doesn't have.
+    pub(crate) fn text(&self, slot: usize) -> &'t str {
+        self.0.get(slot).copied().unwrap_or("")
+    }
+
+    fn set(&mut self, slot: usize, text: &'t str) {
+        if let Some(place) = self.0.get_mut(slot) {
+            *place = text;
+        }
+    }
+}
+
+/// A form's levels with the configured values put in.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    levels: Box<[LevelPattern]>,
+    /// Variables by slot.
+    pub(crate) variables: Vec<Box<str>>,
+    /// The last level takes all that follows.
+    open: bool,
+}
+
+#[derive(Debug, Clone)]
+enum LevelPattern {
+    Literal(Box<str>),
+    Secret(Secret),
+    Capture { slot: usize, prefix: Box<str>, suffix: Box<str>, reserved: Box<[Box<str>]> },
+    Rest { slot: usize },
+}
+
+/// A secret of the topic has no value in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MissingSecret(pub(crate) Box<str>);
+
+impl Pattern {
+    /// Compiles one variant of a form for a side.
+    pub(crate) fn compile(levels: &[Level], side: &Side) -> Result<Self, MissingSecret> {
+        let mut variables: Vec<Box<str>> = Vec::new();
+        let mut patterns = Vec::with_capacity(levels.len());
+        for level in levels {
+            patterns.push(compile_level(level, side, &mut variables)?);
+        }
+        let open = matches!(patterns.last(), Some(LevelPattern::Rest { .. }));
+        Ok(Self { levels: patterns.into(), variables, open })
+    }
+
+    /// Whether topics of this many levels can match.
+    pub(crate) fn takes(&self, count: usize) -> bool {
+        if self.open { count >= self.levels.len() } else { count == self.levels.len() }
+    }
+
+    /// Whether topics of `count` or more levels can match.
+    pub(crate) fn takes_at_least(&self, count: usize) -> bool {
+        self.open || self.levels.len() >= count
+    }
+
+    /// The slot of a variable.
+    pub(crate) fn slot(&self, variable: &str) -> Option<usize> {
+        self.variables.iter().position(|known| **known == *variable)
+    }
+
+    /// The captures, if the topic has this form. The caller has checked [`Pattern::takes`].
+    pub(crate) fn captures<'t>(&self, topic: &Levels<'t>) -> Option<Captures<'t>> {
+        let mut captures = Captures([""; SLOTS]);
+        for (at, level) in self.levels.iter().enumerate() {
+            match level {
+                LevelPattern::Literal(literal) => {
+                    if topic.level(at) != &**literal {
+                        return None;
+                    }
+                }
+                LevelPattern::Capture { slot, prefix, suffix, reserved } => {
+                    let inside =
+                        topic.level(at).strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
+                    if inside.is_empty() || reserved.iter().any(|word| **word == *inside) {
+                        return None;
+                    }
+                    captures.set(*slot, inside);
+                }
+                LevelPattern::Secret(secret) => {
+                    if !secret.is(topic.level(at).as_bytes()) {
+                        return None;
+                    }
+                }
+                LevelPattern::Rest { slot } => {
+                    let rest = topic.rest(at);
+                    // An empty level inside would render differently on a platform that joins levels.
+                    if rest.split('/').any(str::is_empty) {
+                        return None;
+                    }
+                    captures.set(*slot, rest);
+                }
+            }
+        }
+        Some(captures)
+    }
+}
+
+fn compile_level(
+    level: &Level,
+    side: &Side,
+    variables: &mut Vec<Box<str>>,
+) -> Result<LevelPattern, MissingSecret> {
+    let (variable, prefix, suffix) = match level {
+        Level::Literal(literal) => return Ok(LevelPattern::Literal(literal.clone())),
+        Level::Rest { variable } => {
+            let slot = variables.len();
+            variables.push(variable.clone());
+            return Ok(LevelPattern::Rest { slot });
+        }
+        Level::Capture { variable, prefix, suffix } => (variable, prefix, suffix),
+    };
+    if let Some(value) = side.value(variable) {
+        let text = format!("{prefix}{}{suffix}", value.reveal());
+        return Ok(match value {
+            Value::Text(_) => LevelPattern::Literal(text.into()),
+            Value::Secret(_) => LevelPattern::Secret(Secret::new(text)),
+        });
+    }
+    let known = side.dialect.variable(variable);
+    if known.is_some_and(|known| known.role == crate::dialect::Role::Secret) {
+        return Err(MissingSecret(variable.clone()));
+    }
+    let slot = variables.len();
+    variables.push(variable.clone());
+    let reserved = known.map_or_else(Box::default, |known| known.rule.reserved.clone().into());
+    Ok(LevelPattern::Capture { slot, prefix: prefix.clone(), suffix: suffix.clone(), reserved })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dialect::{Template, builtin};
+
+    fn side() -> Side {
+        Side::new(Arc::new(builtin("thingscale").unwrap().unwrap())).with("token", "TOK")
+    }
+
+    fn captured(template: &str, topic: &str) -> Option<Vec<String>> {
+        let side = side();
+        let variants = Template::parse(template).unwrap().variants();
+        let levels = Levels::split(topic);
+        variants.iter().find_map(|variant| {
+            let pattern = Pattern::compile(variant, &side).unwrap();
+            if !pattern.takes(levels.count) {
+                return None;
+            }
+            let captures = pattern.captures(&levels)?;
+            Some((0..pattern.variables.len()).map(|slot| captures.text(slot).to_owned()).collect())
+        })
+    }
+
+    #[test]
+    fn a_topic_has_a_form_or_not() {
+        let form = "{token}/json/{device}[/{channel}]";
+        for (topic, found) in [
+            ("TOK/json/7", Some(vec!["7"])),
+            ("TOK/json/7/room1", Some(vec!["7", "room1"])),
+            ("TOK/json/7/a/b", None),
+            ("TOK/json/7/", None),
+            ("TOK/json/", None),
+            ("TOK/json", None),
+            ("TOL/json/7", None),
+            ("TOK/JSON/7", None),
+            ("/TOK/json/7", None),
+            ("TOK/json/json", None),
+            ("TOK/json/é", Some(vec!["é"])),
+        ] {
+            let found = found.map(|list| list.into_iter().map(str::to_owned).collect());
+            assert_eq!(captured(form, topic), found, "{topic}");
+        }
+        assert_eq!(
+            captured("/x/{device}/c[/{channel…}]", "/x/d/c/a/b"),
+            Some(vec!["d".into(), "a/b".into()])
+        );
+        assert_eq!(captured("/x/{device}/c[/{channel…}]", "/x/d/c"), Some(vec!["d".into()]));
+        assert_eq!(
+            captured("/x/{device}/c[/{channel…}]", "/x/d/c/a//b"),
+            None,
+            "an empty level isn't a name"
+        );
+        assert_eq!(captured("x-{device}.y/z", "x-7.y/z"), Some(vec!["7".into()]));
+        assert_eq!(captured("x-{device}.y/z", "x-.y/z"), None);
+    }
+
+    #[test]
+    fn a_topic_of_many_levels_matches_only_an_open_form() {
+        let topic = format!("/x/d/c{}", "/a".repeat(100));
+        assert_eq!(captured("/x/{device}/c[/{channel…}]", &topic).unwrap()[1].len(), 199);
+        assert_eq!(captured("/x/{device}/c/{channel}", &topic), None);
+    }
+
+    #[test]
+    fn a_topic_secret_without_a_value_does_not_compile() {
+        let side = Side::new(Arc::new(builtin("thingscale").unwrap().unwrap()));
+        let variants = Template::parse("{token}/json/{device}").unwrap().variants();
+        assert_eq!(
+            Pattern::compile(&variants[0], &side).err(),
+            Some(MissingSecret("token".into()))
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Rendering: the program that writes a target topic from what a source form captured.
+
+use crate::dialect::{Level, NameRule, Part, Role, Secret};
+
+use super::identity::Identity;
+use super::pattern::Captures;
+use super::reason::{Reason, Refusal};
+use super::side::{Side, Value};
+
+/// Towards which side a name goes: the identity rule has two directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Toward {
+    Upstream,
+    Device,
+}
+
+/// One step of a program.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    /// Append this text.
+    Literal(Box<str>),
+    /// Append this secret of the target's own side.
+    Secret(Secret),
+    /// Append a name that both sides share.
+    Copy { source: Source, rule: Box<NameRule>, span: Span },
+    /// Append the device's name on the target's side.
+    Device { source: Source, rule: Box<NameRule> },
+    /// Append what only the payload knows.
+    PayloadChannel,
+}
+
+/// Where a name comes from.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A slot of the source form.
+    Slot(usize),
+    /// A text of the configuration or the table.
+    Fixed(Box<str>),
+}
+
+impl Source {
+    fn text<'t>(&'t self, captures: &Captures<'t>) -> &'t str {
+        match self {
+            Source::Slot(slot) => captures.text(*slot),
+            Source::Fixed(text) => text,
+        }
+    }
+}
+
+/// How many levels a name may take in the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// One level.
+    One,
+    /// Any number of levels.
+    Any,
+}
+
+const ILLEGAL: Refusal =
+    Refusal::new(Reason::IdIllegalForTarget, "the other platform doesn't take this name");
+const LEVELS: Refusal =
+    Refusal::new(Reason::IdIllegalForTarget, "the other platform has one level for this name");
+const LONG: Refusal =
+    Refusal::new(Reason::IdIllegalForTarget, "the topic gets longer than 65535 bytes");
+
+/// Appends the topic. On an error `out` holds a part of it; the caller clears it.
+pub(crate) fn render(
+    ops: &[Op],
+    captures: &Captures<'_>,
+    identity: &Identity,
+    toward: Toward,
+    out: &mut String,
+) -> Result<(), Refusal> {
+    let start = out.len();
+    for op in ops {
+        match op {
+            Op::Literal(text) => out.push_str(text),
+            Op::Secret(secret) => out.push_str(secret.reveal()),
+            Op::Copy { source, rule, span } => copy(source.text(captures), rule, *span, out)?,
+            Op::Device { source, rule } => {
+                device(source.text(captures), rule, identity, toward, out)?
+            }
+            Op::PayloadChannel => return Err(super::reason::NEEDS_PAYLOAD),
+        }
+    }
+    if out.len() - start > usize::from(u16::MAX) {
+        return Err(LONG);
+    }
+    Ok(())
+}
+
+fn copy(name: &str, rule: &NameRule, span: Span, out: &mut String) -> Result<(), Refusal> {
+    rule.check(name).map_err(|_| ILLEGAL)?;
+    if span == Span::Any || !name.contains('/') {
+        out.push_str(name);
+        return Ok(());
+    }
+    let Some(join) = rule.join else { return Err(LEVELS) };
+    out.extend(name.chars().map(|letter| if letter == '/' { join } else { letter }));
+    Ok(())
+}
+
+pub(crate) fn device(
+    name: &str,
+    rule: &NameRule,
+    identity: &Identity,
+    toward: Toward,
+    out: &mut String,
+) -> Result<(), Refusal> {
+    let start = out.len();
+    match toward {
+        Toward::Upstream => identity.to_upstream(name, out)?,
+        Toward::Device => identity.to_device(name, out)?,
+    }
+    let rendered = out.get(start..).unwrap_or("");
+    if rendered.contains(['/', '+', '#', '\0']) {
+        return Err(ILLEGAL);
+    }
+    rule.check(rendered).map_err(|_| ILLEGAL)
+}
+
+/// What a source form can give a target: its parts by where they come from.
+pub(crate) struct Supply<'a> {
+    /// Parts that the source form binds, in any way.
+    pub(crate) parts: Vec<(Part, Source)>,
+    /// The target's side.
+    pub(crate) target: &'a Side,
+    /// The part that a variable of the target form stands for.
+    pub(crate) part_of: &'a dyn Fn(&str) -> Option<Part>,
+}
+
+/// A compiled target, before it is known whether it is the best.
+pub(crate) struct Program {
+    pub(crate) ops: Box<[Op]>,
+    /// The parts that the topic carries.
+    pub(crate) carried: Vec<Part>,
+    /// The channel has to come out of the payload.
+    pub(crate) needs_channel: bool,
+}
+
+/// A variable of the target that nobody gives a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) Box<str>);
+
+/// Compiles one variant of a target form.
+pub(crate) fn compile(levels: &[Level], supply: &Supply<'_>) -> Result<Program, Missing> {
+    let mut ops: Vec<Op> = Vec::new();
+    let mut carried = Vec::new();
+    for (at, level) in levels.iter().enumerate() {
+        if at > 0 {
+            push_literal(&mut ops, "/");
+        }
+        match level {
+            Level::Literal(literal) => push_literal(&mut ops, literal),
+            Level::Capture { variable, prefix, suffix } => {
+                push_literal(&mut ops, prefix);
+                push_variable(&mut ops, variable, Span::One, supply, &mut carried)?;
+                push_literal(&mut ops, suffix);
+            }
+            Level::Rest { variable } => {
+                push_variable(&mut ops, variable, Span::Any, supply, &mut carried)?
+            }
+        }
+    }
+    let needs_channel = ops.iter().any(|op| matches!(op, Op::PayloadChannel));
+    Ok(Program { ops: ops.into(), carried, needs_channel })
+}
+
+fn push_variable(
+    ops: &mut Vec<Op>,
+    variable: &str,
+    span: Span,
+    supply: &Supply<'_>,
+    carried: &mut Vec<Part>,
+) -> Result<(), Missing> {
+    match supply.target.value(variable) {
+        Some(Value::Text(text)) => {
+            push_literal(ops, text);
+            return Ok(());
+        }
+        Some(Value::Secret(secret)) => {
+            ops.push(Op::Secret(secret.clone()));
+            return Ok(());
+        }
+        None => {}
+    }
+    let missing = || Missing(variable.into());
+    let part = (supply.part_of)(variable).ok_or_else(missing)?;
+    let rule = match supply.target.dialect.variable(variable) {
+        Some(known) if known.role != Role::Secret => Box::new(known.rule.clone()),
+        _ => return Err(missing()),
+    };
+    let source =
+        supply.parts.iter().find(|(given, _)| *given == part).map(|(_, source)| source.clone());
+    carried.push(part);
+    ops.push(match (part, source) {
+        (Part::Device, Some(source)) => Op::Device { source, rule },
+        (_, Some(source)) => Op::Copy { source, rule, span },
+        (Part::Channel, None) => Op::PayloadChannel,
+        (_, None) => return Err(missing()),
+    });
+    Ok(())
+}
+
+fn push_literal(ops: &mut Vec<Op>, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if let Some(Op::Literal(before)) = ops.last_mut() {
+        *before = format!("{before}{text}").into();
+    } else {
+        ops.push(Op::Literal(text.into()));
+    }
+}

@@ -1,0 +1,269 @@
+//! The compiled pair, and the one way that every message takes through it.
+
+use crate::dialect::{Limits, RetainRule};
+use crate::mqtt::Qos;
+use crate::payload::Passage;
+
+use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
+use super::filter::{self, FilterContext, FilterPlan};
+use super::identity::Identity;
+use super::lane::{Found, Lane, Target};
+use super::reason::{NEEDS_PAYLOAD, Note, Notes, Reason, Refusal};
+use super::render::{self, Toward};
+use super::side::Side;
+
+/// The way of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// From the device to the upstream.
+    Up,
+    /// From the upstream to the device.
+    Down,
+}
+
+impl Way {
+    /// The stable word: metric label, log field.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Way::Up => "up",
+            Way::Down => "down",
+        }
+    }
+}
+
+/// A message as it comes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Topic name, in the sender's dialect.
+    pub topic_name: &'a str,
+    /// Payload.
+    pub payload: &'a [u8],
+    /// QoS.
+    pub qos: Qos,
+    /// RETAIN flag.
+    pub retain: bool,
+}
+
+/// A message as it goes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// Topic name, in the receiver's dialect.
+    pub topic_name: &'a str,
+    /// Payload.
+    pub payload: &'a [u8],
+    /// QoS, at most the incoming one.
+    pub qos: Qos,
+    /// RETAIN flag.
+    pub retain: bool,
+    /// What was changed or lost.
+    pub notes: Notes,
+}
+
+/// Buffers that one shard uses for all its messages, so that none is allocated per message.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    topic: String,
+}
+
+/// A device dialect and an upstream dialect, compiled.
+#[derive(Debug)]
+pub struct Translator(pub(super) Inner);
+
+#[derive(Debug)]
+pub(super) enum Inner {
+    /// Both sides are `plain`: nothing changes.
+    Plain,
+    Pair(Box<Pair>),
+}
+
+#[derive(Debug)]
+pub(super) struct Pair {
+    pub(super) device: Side,
+    pub(super) upstream: Side,
+    pub(super) identity: Identity,
+    pub(super) up: Lane,
+    pub(super) down: Lane,
+    /// Where the upstream answers, for a topic on which the device wants the answer.
+    pub(super) reply_up: Lane,
+    /// Where the device answers, for a topic on which the upstream wants the answer.
+    pub(super) reply_down: Lane,
+}
+
+const REPLY: Refusal =
+    Refusal::new(Reason::BadTopic, "an answer to the response topic would not find back");
+
+impl Translator {
+    /// The translator that changes nothing.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self(Inner::Plain)
+    }
+
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        matches!(self.0, Inner::Plain)
+    }
+
+    /// Translates a message. Cost of a topic-only translation: one match, one rendering, no allocation once
+    /// `scratch` has grown.
+    ///
+    /// # Errors
+    /// The refusal; nothing may be sent then.
+    pub fn publish<'a>(
+        &self,
+        way: Way,
+        message: &Incoming<'a>,
+        scratch: &'a mut Scratch,
+    ) -> Result<Outgoing<'a>, Refusal> {
+        let pair = match &self.0 {
+            Inner::Plain => return Ok(unchanged(message)),
+            Inner::Pair(pair) => pair,
+        };
+        let (lane, toward) = pair.lane(way);
+        let found = lane.find(message.topic_name, message.payload)?;
+        let target = found.route.target.as_ref().map_err(|none| none.refusal)?;
+        scratch.topic.clear();
+        render::render(&target.ops, &found.captures, &pair.identity, toward, &mut scratch.topic)?;
+        if target.passage == Passage::Rewrite {
+            return Err(NEEDS_PAYLOAD);
+        }
+        if message.payload.len() > target.payload_bytes_max {
+            return Err(Refusal::new(Reason::PayloadTooLarge, "the other platform takes less"));
+        }
+        Ok(clamp(message, target, &scratch.topic))
+    }
+
+    /// Maps a topic filter of the device's names to upstream filters.
+    ///
+    /// # Errors
+    /// `filter_not_mappable`, `unknown_device`.
+    pub fn filter(&self, filter: &str, names: &SessionNames) -> Result<FilterPlan, Refusal> {
+        match &self.0 {
+            Inner::Plain => Ok(FilterPlan { upstream: vec![filter.to_owned()] }),
+            Inner::Pair(pair) => {
+                let Pair { device, upstream, identity, down, .. } = &**pair;
+                filter::map(filter, &FilterContext { device, upstream, identity, down, names })
+            }
+        }
+    }
+
+    /// Translates a topic on which the sender of a message wants the answer (v5 response topic). The answer
+    /// travels the other way; it has to find back to exactly this topic.
+    ///
+    /// # Errors
+    /// When no topic of the receiver's names leads back.
+    pub fn response_topic(&self, way: Way, topic_name: &str) -> Result<String, Refusal> {
+        let pair = match &self.0 {
+            Inner::Plain => return Ok(topic_name.to_owned()),
+            Inner::Pair(pair) => pair,
+        };
+        let (there, toward, back, toward_back) = match way {
+            Way::Up => (&pair.reply_up, Toward::Upstream, &pair.down, Toward::Device),
+            Way::Down => (&pair.reply_down, Toward::Device, &pair.up, Toward::Upstream),
+        };
+        let mut answer = String::new();
+        pair.follow(there, toward, topic_name, &mut answer)?;
+        let mut again = String::new();
+        pair.follow(back, toward_back, &answer, &mut again)?;
+        if again == topic_name { Ok(answer) } else { Err(REPLY) }
+    }
+
+    /// Translates the texts of a CONNECT.
+    ///
+    /// # Errors
+    /// Which text is refused, and why.
+    pub fn connect(
+        &self,
+        client_identifier: &str,
+        user_name: Option<&str>,
+        password: Option<&[u8]>,
+    ) -> Result<Option<ConnectPlan>, ConnectRefusal> {
+        match &self.0 {
+            Inner::Plain => Ok(None),
+            Inner::Pair(pair) => connect::connect(
+                &pair.device,
+                &pair.upstream,
+                &pair.identity,
+                client_identifier,
+                user_name,
+                password,
+            )
+            .map(Some),
+        }
+    }
+
+    /// What the upstream's platform grants.
+    #[must_use]
+    pub fn upstream_limits(&self) -> Limits {
+        match &self.0 {
+            Inner::Plain => Limits::default(),
+            Inner::Pair(pair) => pair.upstream.dialect.limits,
+        }
+    }
+
+    /// What the device's own platform would grant.
+    #[must_use]
+    pub fn device_limits(&self) -> Limits {
+        match &self.0 {
+            Inner::Plain => Limits::default(),
+            Inner::Pair(pair) => pair.device.dialect.limits,
+        }
+    }
+
+    /// Whether the upstream's platform speaks this version of MQTT.
+    #[must_use]
+    pub fn upstream_speaks(&self, version: crate::mqtt::Version) -> bool {
+        match &self.0 {
+            Inner::Plain => true,
+            Inner::Pair(pair) => pair.upstream.dialect.versions.contains(&version),
+        }
+    }
+}
+
+impl Pair {
+    pub(super) fn lane(&self, way: Way) -> (&Lane, Toward) {
+        match way {
+            Way::Up => (&self.up, Toward::Upstream),
+            Way::Down => (&self.down, Toward::Device),
+        }
+    }
+
+    fn follow(
+        &self,
+        lane: &Lane,
+        toward: Toward,
+        topic: &str,
+        out: &mut String,
+    ) -> Result<(), Refusal> {
+        let Found { route, captures } = lane.find_first(topic)?;
+        let target = route.target.as_ref().map_err(|none| none.refusal)?;
+        render::render(&target.ops, &captures, &self.identity, toward, out)
+    }
+}
+
+fn unchanged<'a>(message: &Incoming<'a>) -> Outgoing<'a> {
+    let Incoming { topic_name, payload, qos, retain } = *message;
+    Outgoing { topic_name, payload, qos, retain, notes: Notes::default() }
+}
+
+fn clamp<'a>(message: &Incoming<'a>, target: &Target, topic_name: &'a str) -> Outgoing<'a> {
+    let mut notes = Notes::default();
+    let qos = message.qos.min(target.qos_max);
+    if qos != message.qos {
+        notes.add(Note::QosClamped);
+    }
+    let retain = match target.retain {
+        RetainRule::Keep => message.retain,
+        RetainRule::Strip => false,
+        RetainRule::Set => true,
+    };
+    if message.retain && !retain {
+        notes.add(Note::RetainStripped);
+    }
+    if target.loses_channel {
+        notes.add(Note::MetaLost);
+    }
+    Outgoing { topic_name, payload: message.payload, qos, retain, notes }
+}
