@@ -9,3 +9,7 @@
         clippy::cast_possible_truncation
     )
 )]
+
+mod plan;
+
+pub use plan::{OnRefusal, SessionLimits, SessionPlan};

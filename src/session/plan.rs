@@ -1,0 +1,55 @@
+//! What all sessions of one listener share: the translator, the limits, what to do with refused messages.
+
+use std::time::Duration;
+
+use crate::translate::Translator;
+
+/// The plan of a listener's sessions.
+#[derive(Debug)]
+pub struct SessionPlan {
+    /// Device dialect to upstream dialect.
+    pub translator: Translator,
+    /// Bounds.
+    pub limits: SessionLimits,
+    /// What becomes of a message that can't be translated.
+    pub on_refusal: OnRefusal,
+}
+
+/// The bounds of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Bytes of a packet at most, in either direction.
+    pub packet_size_max: usize,
+    /// Bytes of a CONNECT at most: little is held for who hasn't said who it is.
+    pub connect_size_max: usize,
+    /// Time from the open connection to the end of its CONNECT.
+    pub connect_timeout: Duration,
+    /// Time from there to the upstream's CONNACK.
+    pub upstream_timeout: Duration,
+    /// Exchanges that the proxy has to remember itself (refused and clamped messages), per direction.
+    pub exchanges_max: usize,
+    /// Topic filters that a translated session remembers.
+    pub subscriptions_max: usize,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            packet_size_max: 4 * 1024 * 1024,
+            connect_size_max: 128 * 1024,
+            connect_timeout: Duration::from_secs(10),
+            upstream_timeout: Duration::from_secs(10),
+            exchanges_max: 1024,
+            subscriptions_max: 1000,
+        }
+    }
+}
+
+/// What becomes of a message that can't be translated. MQTT 3.1.1 has no word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRefusal {
+    /// It is acknowledged (with the reason code in MQTT 5), counted and dropped.
+    AckAndDrop,
+    /// The session ends.
+    Disconnect,
+}
