@@ -1,4 +1,22 @@
-//! Room `session`.
+//! One device's conversation with its upstream, as a state machine without sockets or clocks.
+//!
+//! The shell reads bytes from either side and hands them in with the time; the session appends what each
+//! side is to be sent. It holds no message: acknowledgements travel from end to end, so that nothing is
+//! acknowledged before the other side has it. Packet identifiers pass through unchanged.
+//!
+//! ```text
+//!                 CONNECT                upstream open             CONNACK 0
+//!  AwaitConnect ───────────▶ AwaitUpstream ───────▶ AwaitConnack ───────────▶ Running
+//!       │                         │                      │                      │
+//!       │ timeout, garbage        │ unreachable          │ refused, timeout     │ DISCONNECT, closed, …
+//!       ▼                         ▼                      ▼                      ▼
+//!     Ended ◀───────────────────────────────────────────────────────────── (Leaving)
+//! ```
+//!
+//! `Leaving` is only for platforms without wills: the device is gone, its will is on the way.
+//!
+//! Invariant: whatever either side sends, nothing panics, nothing malformed is passed on, and an end has one
+//! cause. With `plain` on both sides packets are forwarded byte for byte after they were checked.
 #![cfg_attr(
     not(test),
     deny(
@@ -10,6 +28,22 @@
     )
 )]
 
+mod acknowledge;
+mod connack;
+mod connect;
+mod conversation;
+mod end;
+mod exchanges;
+mod keep_alive;
 mod plan;
+mod properties;
+mod publish;
+mod subscribe;
+mod subscriptions;
+mod tally;
+mod will;
 
+pub use conversation::{Scratch, Session, Wake};
+pub use end::End;
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};
+pub use tally::Tally;

@@ -194,6 +194,17 @@ impl Translator {
         }
     }
 
+    /// Whether a name (of a user property) is a secret of the side that a message on this way comes from.
+    #[must_use]
+    pub fn is_secret(&self, way: Way, name: &str) -> bool {
+        let Inner::Pair(pair) = &self.0 else { return false };
+        let side = match way {
+            Way::Up => &pair.device,
+            Way::Down => &pair.upstream,
+        };
+        side.dialect.variable(name).is_some_and(|variable| variable.role == crate::dialect::Role::Secret)
+    }
+
     /// What the upstream's platform grants.
     #[must_use]
     pub fn upstream_limits(&self) -> Limits {

@@ -1,0 +1,60 @@
+//! CONNACK: the upstream's verdict reaches the device, with what the proxy itself has to lower.
+
+use crate::mqtt::{Connack, Property, PropertyIdentifier, RawPacket, Version};
+
+use super::conversation::{Phase, Session, Wake};
+use super::end::End;
+use super::properties;
+
+/// What a translated session doesn't offer: aliases (topics are rewritten), answers under the upstream's
+/// names, other servers.
+const NOT_OFFERED: [PropertyIdentifier; 5] = [
+    PropertyIdentifier::MaximumPacketSize,
+    PropertyIdentifier::TopicAliasMaximum,
+    PropertyIdentifier::ResponseInformation,
+    PropertyIdentifier::ServerReference,
+    PropertyIdentifier::SharedSubscriptionAvailable,
+];
+
+const LARGE: End = End::UpstreamProtocol("the properties of CONNACK don't fit a packet");
+
+impl Session {
+    /// The upstream's CONNACK.
+    pub(super) fn on_connack(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        let connack = Connack::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        self.write_connack(&connack, raw, wake)?;
+        if connack.reason_code.is_error() {
+            self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
+            return Ok(());
+        }
+        if let Some(Property::ServerKeepAlive(seconds)) = connack.properties.find(PropertyIdentifier::ServerKeepAlive) {
+            self.keep_alive.set(seconds);
+        }
+        self.upstream_takes = self.packet_limit(connack.properties);
+        if let Some(subscriptions) = &mut self.subscriptions
+            && connack.session_present
+        {
+            subscriptions.resume();
+        }
+        self.keep_alive.device_spoke(wake.now);
+        self.phase = Phase::Running;
+        self.phase_deadline = None;
+        wake.tally.established.add(1);
+        Ok(())
+    }
+
+    fn write_connack(&mut self, connack: &Connack<'_>, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        if self.version != Version::V5 || connack.reason_code.is_error() {
+            wake.to_device.extend_from_slice(raw.bytes);
+            return Ok(());
+        }
+        let limit = u32::try_from(self.packet_limit(connack.properties)).unwrap_or(u32::MAX);
+        let plain = self.plan.translator.is_plain();
+        let dropped = if plain { &NOT_OFFERED[..1] } else { &NOT_OFFERED[..] };
+        let own = [Property::MaximumPacketSize(limit), Property::SharedSubscriptionAvailable(0)];
+        let added = if plain { &own[..1] } else { &own[..] };
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::without(connack.properties, dropped, added, buffer).map_err(|_| LARGE)?;
+        Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
+    }
+}

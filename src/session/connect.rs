@@ -1,0 +1,211 @@
+//! CONNECT: from the device's to the upstream's, or a refusal before anyone was accepted.
+
+use crate::dialect::{SessionRule, WillRule};
+use crate::mqtt::{
+    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, RawPacket, ReasonCode,
+    Version, Will, WireError,
+};
+use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Reason, Refusal, Way};
+
+use super::conversation::{Phase, Session, Wake};
+use super::end::End;
+use super::keep_alive::KeepAlive;
+use super::properties;
+use super::subscriptions::Subscriptions;
+use super::will::EmulatedWill;
+
+const NOT_ENCODED: Refusal = Refusal::new(Reason::IdIllegalForTarget, "the upstream's CONNECT doesn't fit a packet");
+const ENHANCED: Refusal =
+    Refusal::new(Reason::KindUnsupported, "enhanced authentication doesn't pass a translation");
+
+/// A refused CONNECT: the cause and what the device is told.
+struct Refused {
+    end: End,
+    reason_code: ReasonCode,
+}
+
+impl Refused {
+    fn new(refusal: Refusal, reason_code: ReasonCode) -> Self {
+        Self { end: End::ConnectRefused(refusal), reason_code }
+    }
+}
+
+impl Session {
+    /// The device's CONNECT.
+    pub(super) fn on_connect(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        let connect = match Connect::decode(raw) {
+            Ok(connect) => connect,
+            Err(error) => {
+                refuse_malformed(error, wake);
+                return Err(End::DeviceMalformed(error));
+            }
+        };
+        self.version = connect.version;
+        self.keep_alive = KeepAlive::new(connect.keep_alive_seconds, wake.now);
+        self.device_takes = self.packet_limit(connect.properties);
+        self.phase = Phase::AwaitUpstream;
+        self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
+        let outcome = match self.plan.translator.is_plain() {
+            true => self.pass_connect(&connect, raw, wake),
+            false => self.translate_connect(&connect, wake),
+        };
+        if let Err(Refused { end, reason_code }) = outcome {
+            if let End::ConnectRefused(refusal) = end {
+                self.note_refusal(Way::Up, refusal, wake.tally);
+            }
+            self.refuse_connect(end, reason_code, wake);
+        }
+        Ok(())
+    }
+
+    /// Refuses the device before it was accepted: never accept and then close.
+    pub(super) fn refuse_connect(&mut self, end: End, reason_code: ReasonCode, wake: &mut Wake<'_>) {
+        wake.to_upstream.clear();
+        if self.phase != Phase::AwaitConnect {
+            let connack = Connack { session_present: false, reason_code, properties: Properties::EMPTY };
+            // Without properties a CONNACK always fits.
+            let _ = connack.encode(self.version, wake.to_device);
+        }
+        self.phase = Phase::Ended(end);
+    }
+
+    /// The smaller of what a side announces and what the proxy takes.
+    pub(super) fn packet_limit(&self, properties: Properties<'_>) -> usize {
+        let own = self.plan.limits.packet_size_max;
+        properties::maximum_packet_size(properties).map_or(own, |bytes| own.min(bytes as usize))
+    }
+
+    /// `plain`: the same bytes, except that version 5 tells the upstream what the proxy takes at most.
+    fn pass_connect(&self, connect: &Connect<'_>, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), Refused> {
+        if connect.version != Version::V5 {
+            wake.to_upstream.extend_from_slice(raw.bytes);
+            return Ok(());
+        }
+        let lowered = Property::MaximumPacketSize(self.announced_limit());
+        let dropped = [PropertyIdentifier::MaximumPacketSize];
+        let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
+        let properties = properties::without(connect.properties, &dropped, &[lowered], &mut wake.scratch.properties)
+            .map_err(refused)?;
+        let connect = Connect { properties, ..*connect };
+        connect.encode(wake.to_upstream).map_err(|_| refused(NOT_ENCODED))
+    }
+
+    /// What version 5 peers are told as Maximum Packet Size.
+    fn announced_limit(&self) -> u32 {
+        u32::try_from(self.device_takes).unwrap_or(u32::MAX)
+    }
+
+    fn translate_connect(&mut self, connect: &Connect<'_>, wake: &mut Wake<'_>) -> Result<(), Refused> {
+        let plan = self.plan.clone();
+        let translator = &plan.translator;
+        if !translator.upstream_speaks(connect.version) {
+            return Err(Refused { end: End::VersionRefused, reason_code: ReasonCode::UnsupportedProtocolVersion });
+        }
+        if connect.properties.find(PropertyIdentifier::AuthenticationMethod).is_some() {
+            return Err(Refused::new(ENHANCED, ReasonCode::BadAuthenticationMethod));
+        }
+        let names = translator.connect(connect.client_identifier, connect.user_name, connect.password);
+        let Some(names) = names.map_err(refused_text)? else { return Ok(()) };
+        let clean = translator.upstream_limits().session == SessionRule::Clean;
+        let properties = self.upstream_properties(connect.properties, clean, &mut wake.scratch.properties)?;
+        self.write_connect(connect, &names, &properties, wake)?;
+        self.names = names.names;
+        self.subscriptions = Some(Box::default());
+        if clean {
+            self.subscriptions = Some(Box::new(Subscriptions::of_new_session()));
+        }
+        Ok(())
+    }
+
+    /// The upstream's properties. Aliases are not offered, since topics are rewritten; a platform without
+    /// sessions is not asked to keep one.
+    fn upstream_properties(
+        &self,
+        given: Properties<'_>,
+        clean: bool,
+        buffer: &mut PropertyBuffer,
+    ) -> Result<PropertyBuffer, Refused> {
+        if self.version != Version::V5 {
+            return Ok(PropertyBuffer::new());
+        }
+        let mut dropped = vec![PropertyIdentifier::MaximumPacketSize, PropertyIdentifier::TopicAliasMaximum];
+        if clean {
+            dropped.push(PropertyIdentifier::SessionExpiryInterval);
+        }
+        let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
+        let lowered = [Property::MaximumPacketSize(self.announced_limit())];
+        let kept = properties::without(given, &dropped, &lowered, buffer).map_err(refused)?;
+        let mut own = PropertyBuffer::new();
+        for property in kept.iter() {
+            let secret = matches!(property, Property::UserProperty(name, _) if self.plan.translator.is_secret(Way::Up, name));
+            if !secret {
+                own.push(property).map_err(|_| refused(NOT_ENCODED))?;
+            }
+        }
+        Ok(own)
+    }
+
+    fn write_connect(
+        &mut self,
+        connect: &Connect<'_>,
+        names: &ConnectPlan,
+        properties: &PropertyBuffer,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), Refused> {
+        let plan = self.plan.clone();
+        let limits = plan.translator.upstream_limits();
+        let mut will = None;
+        let mut will_properties = PropertyBuffer::new();
+        let scratch = &mut *wake.scratch;
+        if let Some(given) = &connect.will {
+            let message =
+                Incoming { topic_name: given.topic_name, payload: given.payload, qos: given.qos, retain: given.retain };
+            let refused = |refusal| Refused::new(refusal, ReasonCode::TopicNameInvalid);
+            let sent = plan.translator.publish(Way::Up, &message, &mut scratch.names).map_err(refused)?;
+            let (topic_name, payload) = (sent.topic_name, sent.payload);
+            if limits.will == WillRule::Emulate {
+                let (topic_name, payload) = (topic_name.into(), payload.into());
+                self.will = Some(Box::new(EmulatedWill { topic_name, payload, qos: sent.qos, retain: sent.retain }));
+            } else {
+                let translated = properties::translate(given.properties, Way::Up, &plan.translator, &mut scratch.properties);
+                for property in translated.map_err(refused)?.iter() {
+                    will_properties.push(property).map_err(|_| refused(NOT_ENCODED))?;
+                }
+                will = Some(Will { topic_name, payload, qos: sent.qos, retain: sent.retain, properties: will_properties.properties() });
+            }
+            wake.tally.message(Way::Up, sent.notes);
+        }
+        let upstream = Connect {
+            version: connect.version,
+            clean_start: connect.clean_start || limits.session == SessionRule::Clean,
+            keep_alive_seconds: connect.keep_alive_seconds,
+            client_identifier: &names.client_identifier,
+            properties: properties.properties(),
+            will,
+            user_name: names.user_name.as_deref(),
+            password: names.password.as_ref().map(|password| password.reveal().as_bytes()),
+        };
+        let encoded = upstream.encode(wake.to_upstream);
+        encoded.map_err(|_: EncodeError| Refused::new(NOT_ENCODED, ReasonCode::ClientIdentifierNotValid))
+    }
+}
+
+fn refused_text(refusal: ConnectRefusal) -> Refused {
+    match refusal {
+        ConnectRefusal::ClientIdentifier(refusal) => Refused::new(refusal, ReasonCode::ClientIdentifierNotValid),
+        ConnectRefusal::Credentials(refusal) => Refused::new(refusal, ReasonCode::BadUserNameOrPassword),
+    }
+}
+
+/// A malformed CONNECT is answered where the answer can be understood (v5 section 3.1.4, 3.1.1 [MQTT-3.1.2-2]
+/// and [MQTT-3.1.3-8]); otherwise the connection just closes.
+fn refuse_malformed(error: WireError, wake: &mut Wake<'_>) {
+    let version = match error {
+        WireError::UnsupportedProtocolVersion { answer_in, .. } => answer_in,
+        WireError::ClientIdentifierInvalid => Version::V311,
+        _ => return,
+    };
+    let connack = Connack { session_present: false, reason_code: error.reason_code(), properties: Properties::EMPTY };
+    // Without properties a CONNACK always fits.
+    let _ = connack.encode(version, wake.to_device);
+}

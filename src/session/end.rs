@@ -1,0 +1,146 @@
+//! How a session ended: one cause, with a stable label for log and metric alike.
+
+use crate::mqtt::{ReasonCode, WireError};
+use crate::translate::Refusal;
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// The device sent DISCONNECT.
+    #[error("the device disconnected")]
+    DeviceDisconnected,
+    /// The device's connection closed without DISCONNECT.
+    #[error("the device's connection closed without DISCONNECT")]
+    DeviceClosed,
+    /// The device sent bytes that are no MQTT.
+    #[error("the device sent a malformed packet: {0}")]
+    DeviceMalformed(WireError),
+    /// The device sent a packet that it may not send, or not now.
+    #[error("the device broke the protocol: {0}")]
+    DeviceProtocol(&'static str),
+    /// The device was silent for one and a half times its keep alive.
+    #[error("the device was silent for longer than its keep alive allows")]
+    KeepAliveTimeout,
+    /// No whole CONNECT in time.
+    #[error("no CONNECT arrived in time")]
+    ConnectTimeout,
+    /// The proxy refused the CONNECT.
+    #[error("CONNECT refused: {0}")]
+    ConnectRefused(Refusal),
+    /// The upstream's platform doesn't speak the device's version of MQTT.
+    #[error("the upstream's platform doesn't speak the device's version of MQTT")]
+    VersionRefused,
+    /// The upstream can't be reached.
+    #[error("the upstream can't be reached")]
+    UpstreamUnreachable,
+    /// The upstream didn't answer CONNECT in time.
+    #[error("the upstream didn't answer CONNECT in time")]
+    UpstreamTimeout,
+    /// The upstream refused the CONNECT.
+    #[error("the upstream refused CONNECT: {}", .0.name())]
+    UpstreamRefused(ReasonCode),
+    /// The upstream sent DISCONNECT.
+    #[error("the upstream disconnected: {}", .0.name())]
+    UpstreamDisconnected(ReasonCode),
+    /// The upstream's connection closed.
+    #[error("the upstream's connection closed")]
+    UpstreamClosed,
+    /// The upstream sent bytes that are no MQTT.
+    #[error("the upstream sent a malformed packet: {0}")]
+    UpstreamMalformed(WireError),
+    /// The upstream sent a packet that it may not send, or not now.
+    #[error("the upstream broke the protocol: {0}")]
+    UpstreamProtocol(&'static str),
+    /// A message could not be translated, and the configuration says to disconnect then.
+    #[error("a message could not be translated: {0}")]
+    MessageRefused(Refusal),
+    /// More unfinished exchanges than the proxy remembers.
+    #[error("more unfinished exchanges than the limit")]
+    ExchangesExceeded,
+    /// The proxy is stopping.
+    #[error("the proxy is stopping")]
+    Drained,
+}
+
+impl End {
+    /// Every label, in the order of [`End::index`].
+    pub const LABELS: [&'static str; 18] = [
+        "device_disconnected",
+        "device_closed",
+        "device_malformed",
+        "device_protocol",
+        "keep_alive_timeout",
+        "connect_timeout",
+        "connect_refused",
+        "version_refused",
+        "upstream_unreachable",
+        "upstream_timeout",
+        "upstream_refused",
+        "upstream_disconnected",
+        "upstream_closed",
+        "upstream_malformed",
+        "upstream_protocol",
+        "message_refused",
+        "exchanges_exceeded",
+        "drained",
+    ];
+
+    /// Place in [`End::LABELS`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            End::DeviceDisconnected => 0,
+            End::DeviceClosed => 1,
+            End::DeviceMalformed(_) => 2,
+            End::DeviceProtocol(_) => 3,
+            End::KeepAliveTimeout => 4,
+            End::ConnectTimeout => 5,
+            End::ConnectRefused(_) => 6,
+            End::VersionRefused => 7,
+            End::UpstreamUnreachable => 8,
+            End::UpstreamTimeout => 9,
+            End::UpstreamRefused(_) => 10,
+            End::UpstreamDisconnected(_) => 11,
+            End::UpstreamClosed => 12,
+            End::UpstreamMalformed(_) => 13,
+            End::UpstreamProtocol(_) => 14,
+            End::MessageRefused(_) => 15,
+            End::ExchangesExceeded => 16,
+            End::Drained => 17,
+        }
+    }
+
+    /// The stable word: metric label, log field.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        Self::LABELS.get(self.index()).copied().unwrap_or("")
+    }
+
+    /// The reason code for a version 5 device whose session ends like this (v5 section 3.14.2.1). `None`
+    /// where the device is gone, or has been told already.
+    pub(super) fn reason_code(self) -> Option<ReasonCode> {
+        match self {
+            End::DeviceDisconnected | End::DeviceClosed | End::ConnectTimeout | End::UpstreamDisconnected(_) => None,
+            End::DeviceMalformed(error) => Some(match error.reason_code() {
+                // CONNACK only; a later packet with such a fault is a protocol error.
+                ReasonCode::ClientIdentifierNotValid | ReasonCode::UnsupportedProtocolVersion => {
+                    ReasonCode::ProtocolError
+                }
+                code => code,
+            }),
+            End::DeviceProtocol(_) => Some(ReasonCode::ProtocolError),
+            End::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
+            End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
+            End::MessageRefused(refusal) => Some(super::publish::reason_code(refusal)),
+            End::Drained => Some(ReasonCode::ServerShuttingDown),
+            End::ConnectRefused(_)
+            | End::VersionRefused
+            | End::UpstreamUnreachable
+            | End::UpstreamTimeout
+            | End::UpstreamRefused(_)
+            | End::UpstreamClosed
+            | End::UpstreamMalformed(_)
+            | End::UpstreamProtocol(_) => Some(ReasonCode::UnspecifiedError),
+        }
+    }
+}

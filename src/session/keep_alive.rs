@@ -1,0 +1,104 @@
+//! Keep alive on both sides: the device may be silent for one and a half times its keep alive; the upstream
+//! hears from the proxy when the device's packets end in the proxy.
+
+use std::time::{Duration, Instant};
+
+/// Whose PINGRESP it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    Device,
+    Proxy,
+    Nobody,
+}
+
+/// The keep alive of one session.
+#[derive(Debug)]
+pub(super) struct KeepAlive {
+    /// Seconds as agreed with the upstream; 0 is none.
+    seconds: u16,
+    device_heard: Instant,
+    upstream_told: Instant,
+    device_pings: u32,
+    own_pings: u32,
+}
+
+impl KeepAlive {
+    pub(super) fn new(seconds: u16, now: Instant) -> Self {
+        Self { seconds, device_heard: now, upstream_told: now, device_pings: 0, own_pings: 0 }
+    }
+
+    /// The upstream chose another keep alive (v5 Server Keep Alive [MQTT-3.1.2-21]).
+    pub(super) fn set(&mut self, seconds: u16) {
+        self.seconds = seconds;
+    }
+
+    pub(super) fn device_spoke(&mut self, now: Instant) {
+        self.device_heard = now;
+    }
+
+    pub(super) fn upstream_told(&mut self, now: Instant) {
+        self.upstream_told = now;
+    }
+
+    pub(super) fn device_pinged(&mut self) {
+        self.device_pings = self.device_pings.saturating_add(1);
+    }
+
+    pub(super) fn proxy_pinged(&mut self, now: Instant) {
+        self.own_pings = self.own_pings.saturating_add(1);
+        self.upstream_told = now;
+    }
+
+    /// Who is owed a PINGRESP. One that nobody asked for is the upstream's mistake.
+    pub(super) fn answered(&mut self) -> Asker {
+        if self.device_pings > 0 {
+            self.device_pings -= 1;
+            Asker::Device
+        } else if self.own_pings > 0 {
+            self.own_pings -= 1;
+            Asker::Proxy
+        } else {
+            Asker::Nobody
+        }
+    }
+
+    /// When the device has been silent for too long (v5 [MQTT-3.1.2-22], 3.1.1 [MQTT-3.1.2-24]).
+    pub(super) fn device_deadline(&self) -> Option<Instant> {
+        let allowed = Duration::from_millis(u64::from(self.seconds) * 1500);
+        (self.seconds > 0).then(|| self.device_heard + allowed)
+    }
+
+    /// When the upstream has to hear something [MQTT-3.1.2-20].
+    pub(super) fn upstream_deadline(&self) -> Option<Instant> {
+        let allowed = Duration::from_millis(u64::from(self.seconds) * 900);
+        (self.seconds > 0).then(|| self.upstream_told + allowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_device_may_be_silent_for_one_and_a_half_times_its_keep_alive() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(10, start);
+        assert_eq!(keep_alive.device_deadline(), Some(start + Duration::from_secs(15)));
+        assert_eq!(keep_alive.upstream_deadline(), Some(start + Duration::from_secs(9)));
+        keep_alive.device_spoke(start + Duration::from_secs(5));
+        assert_eq!(keep_alive.device_deadline(), Some(start + Duration::from_secs(20)));
+        keep_alive.set(0);
+        assert_eq!((keep_alive.device_deadline(), keep_alive.upstream_deadline()), (None, None));
+    }
+
+    #[test]
+    fn a_pingresp_goes_to_who_asked() {
+        let now = Instant::now();
+        let mut keep_alive = KeepAlive::new(10, now);
+        keep_alive.proxy_pinged(now);
+        keep_alive.device_pinged();
+        assert_eq!(keep_alive.answered(), Asker::Device, "the device is never kept waiting");
+        assert_eq!(keep_alive.answered(), Asker::Proxy);
+        assert_eq!(keep_alive.answered(), Asker::Nobody);
+    }
+}

@@ -1,0 +1,62 @@
+//! Properties of a packet that passes a translation: names are translated, secrets and aliases stay behind.
+
+use crate::mqtt::{Properties, Property, PropertyBuffer, PropertyIdentifier};
+use crate::translate::{Reason, Refusal, Translator, Way};
+
+const TOO_MANY: Refusal = Refusal::new(Reason::PayloadTooLarge, "the properties don't fit a packet");
+
+/// The properties as the other side may see them. Mostly the same bytes; only where a name has to be
+/// translated, or something has to stay behind, are they written again, into `buffer`.
+///
+/// # Errors
+/// When the response topic leads nowhere on the other side: the answer would never come.
+pub(super) fn translate<'p>(
+    properties: Properties<'p>,
+    way: Way,
+    translator: &Translator,
+    buffer: &'p mut PropertyBuffer,
+) -> Result<Properties<'p>, Refusal> {
+    let changes = |property: &Property<'_>| match property {
+        Property::ResponseTopic(_) | Property::TopicAlias(_) => true,
+        Property::UserProperty(name, _) => translator.is_secret(way, name),
+        _ => false,
+    };
+    if properties.is_empty() || !properties.iter().any(|property| changes(&property)) {
+        return Ok(properties);
+    }
+    buffer.clear();
+    for property in properties.iter() {
+        match property {
+            Property::ResponseTopic(topic_name) => {
+                let translated = translator.response_topic(way, topic_name)?;
+                buffer.push(Property::ResponseTopic(&translated)).map_err(|_| TOO_MANY)?;
+            }
+            property if changes(&property) => {}
+            property => buffer.push(property).map_err(|_| TOO_MANY)?,
+        }
+    }
+    Ok(buffer.properties())
+}
+
+/// Copies properties without those of `dropped`, then appends `added`.
+pub(super) fn without<'p>(
+    properties: Properties<'_>,
+    dropped: &[PropertyIdentifier],
+    added: &[Property<'_>],
+    buffer: &'p mut PropertyBuffer,
+) -> Result<Properties<'p>, Refusal> {
+    buffer.clear();
+    let kept = properties.iter().filter(|property| !dropped.contains(&property.identifier()));
+    for property in kept.chain(added.iter().copied()) {
+        buffer.push(property).map_err(|_| TOO_MANY)?;
+    }
+    Ok(buffer.properties())
+}
+
+/// The Maximum Packet Size that a CONNECT or CONNACK announces.
+pub(super) fn maximum_packet_size(properties: Properties<'_>) -> Option<u32> {
+    match properties.find(PropertyIdentifier::MaximumPacketSize) {
+        Some(Property::MaximumPacketSize(bytes)) => Some(bytes),
+        _ => None,
+    }
+}

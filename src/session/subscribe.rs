@@ -1,0 +1,222 @@
+//! SUBSCRIBE and UNSUBSCRIBE with their answers. One filter of the device may become several of the
+//! upstream, or none; the answer has one code for each of the device's, in its order.
+
+use crate::mqtt::{
+    Qos, RawPacket, ReasonCode, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Version,
+    encode_subscribe, encode_unsubscribe,
+};
+use crate::translate::{Reason, Refusal, Way};
+
+use super::conversation::{Session, Wake};
+use super::end::End;
+use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
+
+const FULL: Refusal = Refusal::new(Reason::QueueOverflow, "the session has as many topic filters as the limit allows");
+const LARGE: End = End::DeviceProtocol("the translated topic filters don't fit a packet");
+const UNSENT: End = End::UpstreamProtocol("an answer that doesn't fit the device's version");
+
+/// The upstream's packet while it grows: each filter once, with the options of its first use.
+#[derive(Default)]
+struct Wanted {
+    filters: Vec<String>,
+    options: Vec<(Qos, usize)>,
+}
+
+impl Wanted {
+    /// The place of a filter in the packet.
+    fn place(&mut self, filter: &str, qos: Qos, of: usize) -> usize {
+        if let Some(place) = self.filters.iter().position(|known| known == filter) {
+            if let Some(known) = self.options.get_mut(place) {
+                known.0 = known.0.max(qos);
+            }
+            return place;
+        }
+        self.filters.push(filter.to_owned());
+        self.options.push((qos, of));
+        self.filters.len() - 1
+    }
+}
+
+impl Session {
+    /// SUBSCRIBE from the device.
+    pub(super) fn on_subscribe(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        let subscribe = Subscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
+        let Some(mut own) = self.subscriptions.take() else {
+            wake.to_upstream.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        let outcome = self.subscribe(&subscribe, &mut own, wake);
+        self.subscriptions = Some(own);
+        outcome
+    }
+
+    fn subscribe(&mut self, subscribe: &Subscribe<'_>, own: &mut Subscriptions, wake: &mut Wake<'_>) -> Result<(), End> {
+        let mut wanted = Wanted::default();
+        let mut answers = Vec::new();
+        for (at, subscription) in subscribe.subscriptions().enumerate() {
+            answers.push(match self.map_subscription(&subscription, own) {
+                Ok(upstream) => answer(&upstream, self.clamped(subscription.qos), at, &mut wanted),
+                Err(refusal) => {
+                    self.note_refusal(Way::Up, refusal, wake.tally);
+                    Answer::Local(self.subscribe_failure(refusal))
+                }
+            });
+        }
+        let filters = subscribe.subscriptions().map(|subscription| subscription.topic_filter.into()).collect();
+        let owed = Owed { kind: OwedKind::Suback, answers, filters };
+        if wanted.filters.is_empty() {
+            return self.answer_subscribe(subscribe, &owed, wake);
+        }
+        let given: Vec<Subscription<'_>> = subscribe.subscriptions().collect();
+        let mut upstream = Vec::with_capacity(wanted.filters.len());
+        for (filter, (qos, of)) in wanted.filters.iter().zip(&wanted.options) {
+            if let Some(options) = given.get(*of) {
+                upstream.push(Subscription { topic_filter: filter, qos: *qos, ..*options });
+            }
+        }
+        let identifier = subscribe.packet_identifier;
+        let written = encode_subscribe(self.version, identifier, subscribe.properties, &upstream, wake.to_upstream);
+        written.map_err(|_| LARGE)?;
+        if own.owe(identifier, owed, self.plan.limits.exchanges_max) { Ok(()) } else { Err(End::ExchangesExceeded) }
+    }
+
+    /// The upstream's filters for one of the device's, remembered.
+    fn map_subscription(&self, subscription: &Subscription<'_>, own: &mut Subscriptions) -> Result<Vec<String>, Refusal> {
+        let filter = subscription.topic_filter;
+        let plan = self.plan.translator.filter(filter, &self.names)?;
+        if own.len() >= self.plan.limits.subscriptions_max && !own.has(filter) {
+            return Err(FULL);
+        }
+        own.add(filter, &plan.upstream);
+        Ok(plan.upstream)
+    }
+
+    /// The highest QoS that both platforms know.
+    fn clamped(&self, qos: Qos) -> Qos {
+        let translator = &self.plan.translator;
+        qos.min(translator.upstream_limits().qos_max).min(translator.device_limits().qos_max)
+    }
+
+    fn subscribe_failure(&self, refusal: Refusal) -> u8 {
+        match self.version {
+            Version::V5 => super::publish::reason_code(refusal).value(),
+            // 3.1 has no word for a refusal; it grants what will never come.
+            Version::V31 => 0,
+            Version::V311 => 0x80,
+        }
+    }
+
+    fn answer_subscribe(&self, subscribe: &Subscribe<'_>, owed: &Owed, wake: &mut Wake<'_>) -> Result<(), End> {
+        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(&[])).collect();
+        let properties = crate::mqtt::Properties::EMPTY;
+        let suback = Suback { packet_identifier: subscribe.packet_identifier, properties, reason_codes: &codes };
+        suback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
+    }
+
+    /// SUBACK from the upstream.
+    pub(super) fn on_suback(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        let suback = Suback::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let Some(own) = &mut self.subscriptions else {
+            wake.to_device.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        let Some(owed) = own.settle(suback.packet_identifier, OwedKind::Suback) else {
+            return Err(End::UpstreamProtocol("a SUBACK that nobody asked for"));
+        };
+        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(suback.reason_codes)).collect();
+        for (filter, code) in owed.filters.iter().zip(&codes) {
+            if *code >= 0x80 {
+                own.remove(filter);
+            }
+        }
+        let answer = Suback { reason_codes: &codes, ..suback };
+        answer.encode(self.version, wake.to_device).map_err(|_| UNSENT)
+    }
+
+    /// UNSUBSCRIBE from the device.
+    pub(super) fn on_unsubscribe(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        let unsubscribe = Unsubscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
+        let Some(mut own) = self.subscriptions.take() else {
+            wake.to_upstream.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        let outcome = self.unsubscribe(&unsubscribe, &mut own, wake);
+        self.subscriptions = Some(own);
+        outcome
+    }
+
+    fn unsubscribe(
+        &mut self,
+        unsubscribe: &Unsubscribe<'_>,
+        own: &mut Subscriptions,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let mut wanted = Wanted::default();
+        let mut answers = Vec::new();
+        for (at, filter) in unsubscribe.topic_filters().enumerate() {
+            answers.push(match own.remove(filter) {
+                Some(free) => {
+                    let free: Vec<String> = free.into_iter().map(String::from).collect();
+                    answer_to_unsubscribe(&free, at, &mut wanted)
+                }
+                // A filter of an older session, perhaps: the upstream knows.
+                None => match self.plan.translator.filter(filter, &self.names) {
+                    Ok(plan) => {
+                        let free: Vec<String> = plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
+                        answer_to_unsubscribe(&free, at, &mut wanted)
+                    }
+                    Err(_) => Answer::Local(ReasonCode::NoSubscriptionExisted.value()),
+                },
+            });
+        }
+        let identifier = unsubscribe.packet_identifier;
+        if wanted.filters.is_empty() {
+            let codes: Vec<u8> = answers.iter().map(|answer| answer.code(&[])).collect();
+            return self.answer_unsubscribe(identifier, &codes, wake);
+        }
+        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
+        encode_unsubscribe(self.version, identifier, unsubscribe.properties, &filters, wake.to_upstream)
+            .map_err(|_| LARGE)?;
+        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new() };
+        if own.owe(identifier, owed, self.plan.limits.exchanges_max) { Ok(()) } else { Err(End::ExchangesExceeded) }
+    }
+
+    fn answer_unsubscribe(
+        &self,
+        packet_identifier: crate::mqtt::PacketIdentifier,
+        codes: &[u8],
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let reason_codes = if self.version == Version::V5 { codes } else { &[] };
+        let unsuback = Unsuback { packet_identifier, properties: crate::mqtt::Properties::EMPTY, reason_codes };
+        unsuback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
+    }
+
+    /// UNSUBACK from the upstream.
+    pub(super) fn on_unsuback(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        let unsuback = Unsuback::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let Some(own) = &mut self.subscriptions else {
+            wake.to_device.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
+            return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
+        };
+        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(unsuback.reason_codes)).collect();
+        self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
+    }
+}
+
+fn answer(upstream: &[String], qos: Qos, of: usize, wanted: &mut Wanted) -> Answer {
+    if upstream.is_empty() {
+        return Answer::Local(qos.level());
+    }
+    Answer::Upstream(upstream.iter().map(|filter| wanted.place(filter, qos, of)).collect())
+}
+
+fn answer_to_unsubscribe(upstream: &[String], of: usize, wanted: &mut Wanted) -> Answer {
+    if upstream.is_empty() {
+        return Answer::Local(ReasonCode::Success.value());
+    }
+    Answer::Upstream(upstream.iter().map(|filter| wanted.place(filter, Qos::AtMostOnce, of)).collect())
+}

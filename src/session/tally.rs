@@ -1,0 +1,129 @@
+//! What sessions count. One tally belongs to one shard: only that shard's thread writes, so counting is a
+//! plain load and store; anyone may read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::translate::{Note, Notes, Reason, Way};
+
+use super::end::End;
+
+/// The counters of one shard.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Connections accepted.
+    pub opened: Counter,
+    /// Sessions that reached their upstream's CONNACK 0.
+    pub established: Counter,
+    ended: [Counter; End::LABELS.len()],
+    packets: [Counter; 2],
+    bytes: [Counter; 2],
+    messages: [Counter; 2],
+    filtered: Counter,
+    refused: [[Counter; Reason::ALL.len()]; 2],
+    notes: [[Counter; Note::ALL.len()]; 2],
+}
+
+/// A counter with a single writer.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds; only the owning shard's thread may.
+    pub fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn place(way: Way) -> usize {
+    match way {
+        Way::Up => 0,
+        Way::Down => 1,
+    }
+}
+
+fn add_at(counters: &[Counter], index: usize, more: u64) {
+    if let Some(counter) = counters.get(index) {
+        counter.add(more);
+    }
+}
+
+fn value_at(counters: &[Counter], index: usize) -> u64 {
+    counters.get(index).map_or(0, Counter::value)
+}
+
+impl Tally {
+    pub(super) fn packet(&self, way: Way, bytes: usize) {
+        add_at(&self.packets, place(way), 1);
+        add_at(&self.bytes, place(way), bytes as u64);
+    }
+
+    pub(super) fn message(&self, way: Way, notes: Notes) {
+        add_at(&self.messages, place(way), 1);
+        if !notes.is_empty() {
+            let counters = self.notes.get(place(way)).map_or(&[][..], |counters| counters);
+            notes.iter().for_each(|note| add_at(counters, note.index(), 1));
+        }
+    }
+
+    pub(super) fn refuse(&self, way: Way, reason: Reason) {
+        let counters = self.refused.get(place(way)).map_or(&[][..], |counters| counters);
+        add_at(counters, reason.index(), 1);
+    }
+
+    pub(super) fn filter(&self) {
+        self.filtered.add(1);
+    }
+
+    /// Counts the end of a session.
+    pub fn end(&self, end: End) {
+        add_at(&self.ended, end.index(), 1);
+    }
+
+    /// Packets received: on the way up those of devices, on the way down those of upstreams.
+    #[must_use]
+    pub fn packets(&self, way: Way) -> u64 {
+        value_at(&self.packets, place(way))
+    }
+
+    /// Bytes of those packets.
+    #[must_use]
+    pub fn bytes(&self, way: Way) -> u64 {
+        value_at(&self.bytes, place(way))
+    }
+
+    /// Messages (PUBLISH) passed on.
+    #[must_use]
+    pub fn messages(&self, way: Way) -> u64 {
+        value_at(&self.messages, place(way))
+    }
+
+    /// Deliveries that a widened subscription brought and no filter of the device asked for.
+    #[must_use]
+    pub fn filtered(&self) -> u64 {
+        self.filtered.value()
+    }
+
+    /// Messages, subscriptions and connections refused for a reason.
+    #[must_use]
+    pub fn refused(&self, way: Way, reason: Reason) -> u64 {
+        self.refused.get(place(way)).map_or(0, |counters| value_at(counters, reason.index()))
+    }
+
+    /// Messages changed or poorer by a note.
+    #[must_use]
+    pub fn noted(&self, way: Way, note: Note) -> u64 {
+        self.notes.get(place(way)).map_or(0, |counters| value_at(counters, note.index()))
+    }
+
+    /// Sessions ended, by the index of [`End::LABELS`].
+    #[must_use]
+    pub fn ended(&self, index: usize) -> u64 {
+        value_at(&self.ended, index)
+    }
+}
