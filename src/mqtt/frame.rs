@@ -171,7 +171,8 @@ mod tests {
     #[test]
     fn remaining_length_is_minimal_and_at_most_four_bytes() {
         use WireError::{VariableByteIntegerNotMinimal, VariableByteIntegerTooLong};
-        let cases: &[(&[u8], Result<Option<usize>, WireError>)] = &[
+        type Length = Result<Option<usize>, WireError>;
+        let cases: &[(&[u8], Length)] = &[
             (&[0x30], Ok(None)),
             (&[0x30, 0x80], Ok(None)),
             (&[0x30, 0x7F], Ok(Some(127))),

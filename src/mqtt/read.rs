@@ -8,7 +8,7 @@ use super::packet_identifier::PacketIdentifier;
 use super::topic;
 
 /// Above this many bytes the vectorised check of UTF-8 is the faster one (measured).
-const SHORT_STRING_LENGTH: usize = 64;
+const SHORT_STRING_LENGTH: usize = 48;
 
 /// A slice that is eaten from the front.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn string(&mut self) -> Result<&'a str, WireError> {
         let bytes = self.binary()?;
-        if memchr::memchr(0, bytes).is_some() {
+        if topic::has_null(bytes) {
             return Err(WireError::StringHasNull);
         }
         utf8(bytes)
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn long_strings_meet_the_same_rules() {
-        for length in [SHORT_STRING_LENGTH, SHORT_STRING_LENGTH + 1, 300, 65_535] {
+        for length in [2, 15, 16, SHORT_STRING_LENGTH, SHORT_STRING_LENGTH + 1, 300, 65_535] {
             let mut bytes = u16::try_from(length).unwrap().to_be_bytes().to_vec();
             bytes.resize(2 + length, b'x');
             assert_eq!(Reader::new(&bytes).string().map(str::len), Ok(length));

@@ -19,7 +19,7 @@ pub(super) const STRING_LENGTH_MAX: usize = 65_535;
 
 /// Bytes of a string with its length.
 pub(super) fn string_length(text: &str) -> Result<usize, EncodeError> {
-    if memchr::memchr(0, text.as_bytes()).is_some() {
+    if topic::has_null(text.as_bytes()) {
         return Err(EncodeError::StringHasNull);
     }
     if text.len() > STRING_LENGTH_MAX {
