@@ -1,0 +1,46 @@
+"""Proves that every test can fail: runs those that survived so far against each kind of faulty proxy, until none is left.
+
+`tests/clients/venv/bin/python tests/blackbox/prove.py`. Takes about ten minutes; exit status 1 if a test outlives all faults.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+
+MODES = "corrupt lose strip flatten welcoming deaf fragile eager reset hasty polite unretain twice lower own_pings no_pings cling grant"
+HERE = pathlib.Path(__file__).parent
+
+
+def run(mode, only):
+    """The names of the tests that passed and that failed with this fault."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.xml"
+        names = pathlib.Path(folder) / "names"
+        names.write_text("\n".join(only))
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "6", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command += [f"@{names}"] if only else [str(HERE)]
+        # A failing test waits for its deadline. The last few may take their time: some need it, to see a keep alive run out.
+        deadline = "10" if 0 < len(only) < 30 else "3"
+        environment = {**os.environ, "BLACKBOX_STAND_IN": f"faulty:{mode}", "BLACKBOX_DEADLINE": deadline}
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, cwd=HERE)
+        passed, failed = [], []
+        for case in xml.parse(report).iter("testcase"):
+            name = f"{case.get('classname').split('.')[-1]}.py::{case.get('name')}"
+            # A test counts as killed only by what it saw on the proxied route.
+            trouble = [t for t in case if t.tag in ("failure", "error")]
+            direct = any("not the proxy's fault" in (t.text or "") for t in trouble)
+            (failed if trouble and not direct else passed).append(name)
+        return passed, failed
+
+
+survivors = []
+for mode in sys.argv[1:] or MODES.split():
+    survivors, killed = run(mode, survivors)
+    print(f"{mode}: {len(killed)} tests fail, {len(survivors)} have not failed yet", flush=True)
+    if not survivors:
+        break
+print("\n".join(survivors))
+sys.exit(bool(survivors))

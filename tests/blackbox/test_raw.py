@@ -1,0 +1,396 @@
+"""Bytes that no client library sends: illegal packets cost their own session, and nothing else.
+
+How a broker says goodbye to an illegal packet is its own affair (Mosquitto: sometimes a DISCONNECT, sometimes nothing). What is compared
+is what counts: closed or not, what was answered before, what others saw.
+"""
+
+import wire
+from stage import RAW, scenario
+
+CONNACK, SUBACK, PUBACK = 0x20, 0x90, 0x40
+
+
+def bystander(stage):
+    """Another session on the same route. It has to be alive and well afterwards: call what this returns."""
+    other = stage.device("bystander", kind="paho-v311" if stage.version == 4 else "paho-v5")
+    other.subscribe("bystander", qos=1)
+
+    def well():
+        assert not other.ended.is_set()
+        other.publish("bystander", b"well", qos=1)
+        return other.next()["payload"]
+
+    return well
+
+
+def open_session(stage, client_id="raw", **options):
+    raw = stage.raw()
+    raw.send(wire.connect(client_id, version=stage.version, **options))
+    connack = raw.expect(CONNACK)
+    assert connack[3] == 0, connack.hex()
+    return raw, connack.hex()
+
+
+def types(verdict):
+    """The packets before the end, without what is only a goodbye."""
+    return [p for p in verdict["packets"] if not p.startswith("e0")]
+
+
+@scenario(*RAW)
+def test_ping(stage):
+    """PINGREQ, PINGRESP, and a clean DISCONNECT that closes."""
+    raw, connack = open_session(stage)
+    assert raw.ping()
+    verdict = raw.send(wire.DISCONNECT).verdict()
+    assert verdict == {"packets": [], "end": "closed"}
+    return connack, verdict
+
+
+@scenario(*RAW)
+def test_one_byte_at_a_time(stage):
+    """Where TCP cuts the stream is nobody's business."""
+    observer = stage.observer("drip")
+    raw = stage.raw()
+    stream = wire.connect("raw", version=stage.version) + wire.publish("drip", b"drop", 1, version=stage.version)
+    stream += wire.PINGREQ
+    for at in range(len(stream)):
+        raw.send(stream[at : at + 1])
+    got = [raw.receive().hex() for _ in range(3)]
+    assert got[0].startswith("20") and got[1].startswith("40") and got[2] == "d000"
+    message = observer.next()
+    assert message["payload"] == b"drop"
+    return got, message
+
+
+@scenario(*RAW)
+def test_all_at_once(stage):
+    """CONNECT, SUBSCRIBE and PUBLISH in one segment, before any answer."""
+    v = stage.version
+    raw = stage.raw()
+    raw.send(
+        wire.connect("raw", version=v)
+        + wire.subscribe("self", qos=1, packet_id=7, version=v)
+        + wire.publish("self", b"one", 1, 8, version=v)
+        + wire.publish("self", b"two", 1, 9, version=v)
+        + wire.PINGREQ
+    )
+    got = [raw.receive().hex() for _ in range(7)]
+    # CONNACK, SUBACK 7, two PUBACK, two PUBLISH, PINGRESP: the last three kinds in the broker's order.
+    assert got[0].startswith("20") and got[1][4:8] == "0007"
+    assert sorted(p[:2] for p in got) == ["20", "32", "32", "40", "40", "90", "d0"]
+    return sorted(got)
+
+
+@scenario(*RAW)
+def test_qos_2_by_hand(stage):
+    """Each of the four steps, and the packet identifier of the sender in the answers to it."""
+    observer = stage.observer("q2")
+    raw, _ = open_session(stage)
+    raw.send(wire.publish("q2", b"x", 2, 0xABCD, version=stage.version))
+    pubrec = raw.expect(0x50)
+    # The same again, as a sender does that did not see the PUBREC: not a second message.
+    again = bytearray(wire.publish("q2", b"x", 2, 0xABCD, version=stage.version))
+    again[0] |= 0x08
+    raw.send(bytes(again))
+    second = raw.expect(0x50)
+    raw.send("6202abcd")
+    pubcomp = raw.expect(0x70)
+    raw.send(wire.publish("q2", b"end", 2, 1, version=stage.version) + bytes.fromhex("62020001"))
+    got = observer.until(b"end")
+    assert [m["payload"] for m in got] == [b"x"]
+    assert pubrec[2:4] == second[2:4] == pubcomp[2:4] == b"\xab\xcd"
+    return pubrec.hex(), second.hex(), pubcomp.hex(), got
+
+
+@scenario(*RAW)
+def test_unacknowledged_comes_again(stage):
+    """A QoS 1 delivery without PUBACK comes again in the next connection of the session, with DUP."""
+    v = stage.version
+    keep = {"properties": bytes.fromhex("110000012c")} if v == 5 else {}
+    raw, _ = open_session(stage, clean=False, **keep)
+    raw.send(wire.subscribe("again", qos=1, version=v))
+    raw.expect(SUBACK)
+    stage.observer().publish("again", b"x", qos=1)
+    first = raw.expect(0x30)
+    raw.close()
+    stage.broker.gone("raw")
+    raw, connack = open_session(stage, clean=False, **keep)
+    second = raw.expect(0x30)
+    assert connack[4:6] == "01"
+    assert first[0] == 0x32 and second[0] == 0x3A
+    assert second[1:] == first[1:]
+    return connack, first.hex(), second.hex()
+
+
+@scenario(*RAW)
+def test_no_ack_before_the_broker_has_it(stage):
+    """The PUBACK is the broker's: when it is there, the message is in the broker."""
+    observer = stage.observer()
+    raw, _ = open_session(stage)
+    seen = []
+    for n in range(50):
+        raw.send(wire.publish("durable", b"%d" % n, 1, n + 1, retain=True, version=stage.version))
+        seen.append(raw.expect(PUBACK).hex())
+        late = stage.observer("durable", client_id=f"late-{n}") if n % 10 == 0 else None
+        if late:
+            assert late.next()["payload"] == b"%d" % n
+            late.disconnect()
+            stage.broker.gone(f"late-{n}")
+    assert observer
+    return seen
+
+
+# What is sent on a live connection, and closes it.
+VIOLATIONS = {
+    "wildcard-plus-in-topic": lambda v: wire.publish("a/+/b", b"x", version=v),
+    "wildcard-hash-in-topic": lambda v: wire.publish("a/#", b"x", version=v),
+    "empty-topic": lambda v: wire.publish("", b"x", version=v),
+    "nul-in-topic": lambda v: wire.publish("a\0b", b"x", version=v),
+    "broken-utf-8-in-topic": lambda v: wire.publish(b"a\xff\xfe", b"x", version=v),
+    "surrogate-in-topic": lambda v: wire.publish(b"a\xed\xa0\x80", b"x", version=v),
+    "qos-3": lambda v: wire.packet(0x36, wire.text("a") + b"\0\1" + (b"\0" if v == 5 else b"") + b"x"),
+    "packet-identifier-0": lambda v: wire.publish("a", b"x", 1, 0, version=v),
+    "topic-longer-than-packet": lambda v: wire.packet(0x30, b"\xff\xffab"),
+    "filter-hash-in-the-middle": lambda v: wire.subscribe("a/#/b", version=v),
+    "filter-plus-in-a-level": lambda v: wire.subscribe("a/b+", version=v),
+    "filter-hash-in-a-level": lambda v: wire.subscribe("a#", version=v),
+    "filter-empty": lambda v: wire.subscribe("", version=v),
+    "filter-qos-3": lambda v: wire.subscribe("a", qos=3, version=v),
+    "subscribe-nothing": lambda v: wire.subscribe(version=v),
+    "subscribe-wrong-flags": lambda v: wire.subscribe("a", version=v, first=0x80),
+    "unsubscribe-nothing": lambda v: wire.unsubscribe(version=v),
+    "remaining-length-of-5-bytes": lambda v: "30ffffffff01",
+    "reserved-packet-type-0": lambda v: "0000",
+    "server-packet-connack": lambda v: "20020000",
+    "pubrel-wrong-flags": lambda v: "60020001",
+}
+
+
+@scenario(*RAW)
+def test_second_connect(stage):
+    """A second CONNECT closes the connection. (Mosquitto forgets the will on this occasion, against the specification: not compared.)"""
+    well = bystander(stage)
+    raw, connack = open_session(stage)
+    verdict = raw.send(wire.connect("raw", version=stage.version)).verdict()
+    assert verdict["end"] == "closed"
+    stage.broker.gone("raw")
+    return connack, types(verdict), well()
+
+
+@scenario(*RAW)
+def test_publish_to_system_topics(stage):
+    """Mosquitto closes the session of a device that publishes below $SYS: after a PUBACK, where one is due."""
+    observer = stage.observer("$SYS/mine", "end")
+    verdicts = []
+    for qos in (0, 1):
+        raw, _ = open_session(stage, f"raw-{qos}")
+        verdicts.append(raw.send(wire.publish("$SYS/mine", b"x", qos, 1, version=stage.version)).verdict())
+    observer.publish("end", b"end", qos=1)
+    got = observer.until(b"end")
+    assert got == []
+    return verdicts, got
+
+
+@scenario(*RAW, cases=VIOLATIONS)
+def test_violation(stage, violation):
+    """A violation closes the session that committed it; its will is published; nobody else notices."""
+    well = bystander(stage)
+    observer = stage.observer("#")
+    raw, connack = open_session(stage, will=("raw/will", "gone"))
+    assert raw.ping()
+    verdict = raw.send(violation(stage.version)).verdict()
+    assert verdict["end"] == "closed", verdict
+    first = observer.next()
+    assert first["topic"] == "raw/will", first
+    return connack, types(verdict), well()
+
+
+# What is sent first, instead of a CONNECT, and closes the connection.
+OPENINGS = {
+    "zeros": lambda v: "00" * 64,
+    "ones": lambda v: "ff" * 64,
+    "http": lambda v: b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "tls": lambda v: "16030100a5010000a10303" + "5a" * 160,
+    "publish": lambda v: wire.publish("a", b"x", version=v),
+    "subscribe": lambda v: wire.subscribe("a", version=v),
+    "pingreq": lambda v: wire.PINGREQ,
+    "disconnect": lambda v: wire.DISCONNECT,
+    "connect-with-flags": lambda v: b"\x11" + wire.connect("raw", version=v)[1:],
+    "connect-reserved-bit": lambda v: wire.connect("raw", version=v, flags=0x01),
+    "connect-will-qos-3": lambda v: wire.connect("raw", version=v, will=("w", "x"), flags=0x18),
+    "connect-will-qos-without-will": lambda v: wire.connect("raw", version=v, flags=0x08),
+    "connect-other-protocol": lambda v: wire.connect("raw", version=v).replace(b"MQTT", b"MQTX"),
+    "connect-empty": lambda v: "1000",
+    "connect-cut-short": lambda v: wire.packet(0x10, wire.connect("raw", version=v)[2:-2]),
+    "connect-nul-in-identifier": lambda v: wire.connect("r\0w", version=v),
+    "connect-broken-utf-8-in-identifier": lambda v: wire.connect(b"r\xc3\x28", version=v),
+    "connect-will-topic-wildcard": lambda v: wire.connect("raw", version=v, will=("w/#", "x")),
+}
+
+
+@scenario(*RAW, cases=OPENINGS)
+def test_opening(stage, opening):
+    """First bytes that are no CONNECT close the connection, unaccepted; nobody else notices."""
+    well = bystander(stage)
+    raw = stage.raw()
+    verdict = raw.send(opening(stage.version)).verdict()
+    assert verdict["end"] == "closed", verdict
+    assert not any(p.startswith("2002") and p.endswith("0000") for p in verdict["packets"]), verdict
+    return well()
+
+
+@scenario(*RAW)
+def test_unknown_protocol_level(stage):
+    """Refused with the return code for it."""
+    raw = stage.raw()
+    raw.send(wire.connect("raw", version=4).replace(b"MQTT\x04", b"MQTT\x06"))
+    verdict = raw.verdict()
+    assert verdict["end"] == "closed"
+    assert verdict["packets"] and verdict["packets"][0].startswith("20")
+    return verdict
+
+
+@scenario("raw-v311")
+def test_empty_identifier_without_clean_session(stage):
+    """3.1.1: return code 2, identifier rejected."""
+    verdict = stage.raw().send(wire.connect("", clean=False)).verdict()
+    assert verdict == {"packets": ["20020002"], "end": "closed"}
+    return verdict
+
+
+@scenario(*RAW, users={"alice": "right"}, allow_anonymous="false")
+def test_refusal_in_bytes(stage):
+    """CONNACK with the broker's code, then the end."""
+    verdict = stage.raw().send(wire.connect("raw", version=stage.version)).verdict()
+    assert verdict["end"] == "closed"
+    assert verdict["packets"][0][4:8] == ("0087" if stage.version == 5 else "0005")
+    return verdict
+
+
+@scenario(*RAW, max_packet_size=2000)
+def test_oversized(stage):
+    """A packet above the broker's limit ends the session, and does not reach anyone."""
+    well = bystander(stage)
+    observer = stage.observer("#")
+    raw, _ = open_session(stage, will=("raw/will", "gone"))
+    raw.send(wire.publish("fits", b"x" * 1900, 1, 1, version=stage.version))
+    puback = raw.expect(PUBACK).hex()
+    verdict = raw.send(wire.publish("large", b"x" * 3000, 1, 2, version=stage.version)).verdict()
+    assert verdict["end"] == "closed"
+    got = [observer.next()["topic"], observer.next()["topic"]]
+    assert got == ["fits", "raw/will"]
+    return puback, types(verdict), got, well()
+
+
+@scenario(*RAW)
+def test_half_a_packet(stage):
+    """A connection that ends in the middle of a packet: nothing of it is delivered, the will is."""
+    well = bystander(stage)
+    observer = stage.observer("#")
+    raw, _ = open_session(stage, will=("raw/will", "gone"))
+    raw.send(wire.publish("half", b"x" * 100, version=stage.version)[:50])
+    raw.close()
+    got = observer.next()["topic"]
+    assert got == "raw/will"
+    return got, well()
+
+
+@scenario(*RAW)
+def test_silent_connection(stage):
+    """A connection that says nothing, or half a CONNECT, costs nobody else anything."""
+    well = bystander(stage)
+    silent, half = stage.raw(), stage.raw()
+    half.send(wire.connect("half", version=stage.version)[:9])
+    raw, connack = open_session(stage)
+    alive = raw.ping()
+    half.send(wire.connect("half", version=stage.version)[9:])
+    late = half.expect(CONNACK).hex()
+    assert alive and silent
+    return connack, late, well()
+
+
+@scenario(*RAW)
+def test_keep_alive_runs_out(stage):
+    """A client that neither speaks nor pings is dropped after one and a half times its keep alive, with its will."""
+    observer = stage.observer("raw/will")
+    raw, _ = open_session(stage, keep_alive=1, will=("raw/will", "gone"))
+    verdict = raw.verdict()
+    assert verdict["end"] == "closed"
+    got = observer.next()["topic"]
+    return types(verdict), got
+
+
+@scenario("raw-v5")
+def test_disconnect_with_will(stage):
+    """DISCONNECT with reason 0x04 asks for the will to be published."""
+    observer = stage.observer("raw/will")
+    raw, _ = open_session(stage, will=("raw/will", "gone"))
+    verdict = raw.send("e00104").verdict()
+    assert verdict == {"packets": [], "end": "closed"}
+    got = observer.next()
+    assert got["payload"] == b"gone"
+    return verdict, got
+
+
+@scenario("raw-v5")
+def test_session_expiry_changed_by_disconnect(stage):
+    """DISCONNECT may shorten the life of the session: to nothing, here."""
+    raw, _ = open_session(stage, clean=False, properties=bytes.fromhex("110000012c"))
+    verdict = raw.send("e007" + "00" + "05" + "1100000000").verdict()
+    stage.broker.gone("raw")
+    raw, connack = open_session(stage, clean=False, properties=bytes.fromhex("110000012c"))
+    assert connack[4:6] == "00"
+    return verdict, connack
+
+
+@scenario("raw-v5")
+def test_unknown_topic_alias(stage):
+    """An alias that was never given a topic closes the session."""
+    well = bystander(stage)
+    raw, connack = open_session(stage)
+    verdict = raw.send(wire.publish("", b"x", version=5, properties=bytes.fromhex("230005"))).verdict()
+    assert verdict["end"] == "closed"
+    return connack, types(verdict), well()
+
+
+@scenario("raw-v5")
+def test_topic_alias_above_the_maximum(stage):
+    """Mosquitto allows ten aliases; the eleventh closes the session."""
+    well = bystander(stage)
+    raw, connack = open_session(stage)
+    verdict = raw.send(wire.publish("a", b"x", version=5, properties=bytes.fromhex("23000b"))).verdict()
+    assert verdict["end"] == "closed"
+    return connack, types(verdict), well()
+
+
+@scenario("raw-v5")
+def test_property_twice(stage):
+    """A property that may appear once appears twice: closed."""
+    well = bystander(stage)
+    observer = stage.observer("#")
+    raw, connack = open_session(stage, will=("raw/will", "gone"))
+    verdict = raw.send(wire.publish("a", b"x", version=5, properties=bytes.fromhex("01010101"))).verdict()
+    assert verdict["end"] == "closed"
+    first = observer.next()["topic"]
+    assert first == "raw/will"
+    return connack, types(verdict), first, well()
+
+
+@scenario("raw-v5")
+def test_auth_without_a_method(stage):
+    """AUTH in a session that began without an authentication method: closed."""
+    well = bystander(stage)
+    raw, connack = open_session(stage)
+    verdict = raw.send("f000").verdict()
+    assert verdict["end"] == "closed"
+    return connack, types(verdict), well()
+
+
+@scenario("raw-v5")
+def test_authentication_method(stage):
+    """A CONNECT that asks for enhanced authentication, which Mosquitto has not: refused with its code, 0x8C."""
+    method = b"\x15" + wire.text("SCRAM-SHA-1")
+    verdict = stage.raw().send(wire.connect("raw", version=5, properties=method)).verdict()
+    assert verdict["end"] == "closed"
+    assert verdict["packets"][0][4:8] == "008c"
+    return verdict
