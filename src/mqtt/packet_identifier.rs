@@ -11,8 +11,11 @@ pub struct PacketIdentifier(NonZeroU16);
 
 impl PacketIdentifier {
     /// The identifier with this value; `None` for 0.
-    pub fn new(value: u16) -> Option<Self> {
-        NonZeroU16::new(value).map(Self)
+    pub const fn new(value: u16) -> Option<Self> {
+        match NonZeroU16::new(value) {
+            Some(value) => Some(Self(value)),
+            None => None,
+        }
     }
 
     /// The value as it goes over the wire, big-endian.

@@ -19,7 +19,9 @@ impl Session {
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
         if let Phase::Leaving(end) = self.phase {
-            if WILL_IDENTIFIER == Some(given.packet_identifier) && kind == AcknowledgementKind::Puback {
+            if WILL_IDENTIFIER == Some(given.packet_identifier)
+                && kind == AcknowledgementKind::Puback
+            {
                 self.say_good_bye(end, wake);
             }
             return Ok(());
@@ -49,35 +51,66 @@ impl Session {
     }
 
     /// The receiver has a clamped message: only now is its sender told PUBREC.
-    fn finish_clamped(&mut self, way: Way, given: &Acknowledgement<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    fn finish_clamped(
+        &mut self,
+        way: Way,
+        given: &Acknowledgement<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         if given.reason_code.is_error() && self.version == Version::V5 {
             let exchanges = if way == Way::Up { &mut self.up } else { &mut self.down };
             exchanges.finish(given.packet_identifier);
         } else {
             self.set_exchange(way, given.packet_identifier, Exchange::Released)?;
         }
-        self.acknowledge(way, AcknowledgementKind::Pubrec, given.packet_identifier, given.reason_code, wake)
+        self.acknowledge(
+            way,
+            AcknowledgementKind::Pubrec,
+            given.packet_identifier,
+            given.reason_code,
+            wake,
+        )
     }
 
     /// PUBREL from the device.
-    pub(super) fn release_up(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn release_up(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         if self.up.at(given.packet_identifier) == Some(Exchange::Released) {
             self.up.finish(given.packet_identifier);
             let kind = AcknowledgementKind::Pubcomp;
-            return self.acknowledge(Way::Up, kind, given.packet_identifier, ReasonCode::Success, wake);
+            return self.acknowledge(
+                Way::Up,
+                kind,
+                given.packet_identifier,
+                ReasonCode::Success,
+                wake,
+            );
         }
         wake.to_upstream.extend_from_slice(raw.bytes);
         Ok(())
     }
 
     /// PUBREL from the upstream.
-    pub(super) fn release_down(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn release_down(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
         if self.down.at(given.packet_identifier) == Some(Exchange::Released) {
             self.down.finish(given.packet_identifier);
             let kind = AcknowledgementKind::Pubcomp;
-            return self.acknowledge(Way::Down, kind, given.packet_identifier, ReasonCode::Success, wake);
+            return self.acknowledge(
+                Way::Down,
+                kind,
+                given.packet_identifier,
+                ReasonCode::Success,
+                wake,
+            );
         }
         wake.to_device.extend_from_slice(raw.bytes);
         Ok(())

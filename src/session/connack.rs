@@ -20,14 +20,20 @@ const LARGE: End = End::UpstreamProtocol("the properties of CONNACK don't fit a 
 
 impl Session {
     /// The upstream's CONNACK.
-    pub(super) fn on_connack(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn on_connack(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let connack = Connack::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
         self.write_connack(&connack, raw, wake)?;
         if connack.reason_code.is_error() {
             self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
             return Ok(());
         }
-        if let Some(Property::ServerKeepAlive(seconds)) = connack.properties.find(PropertyIdentifier::ServerKeepAlive) {
+        if let Some(Property::ServerKeepAlive(seconds)) =
+            connack.properties.find(PropertyIdentifier::ServerKeepAlive)
+        {
             self.keep_alive.set(seconds);
         }
         self.upstream_takes = self.packet_limit(connack.properties);
@@ -43,7 +49,12 @@ impl Session {
         Ok(())
     }
 
-    fn write_connack(&mut self, connack: &Connack<'_>, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    fn write_connack(
+        &mut self,
+        connack: &Connack<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         if self.version != Version::V5 || connack.reason_code.is_error() {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
@@ -54,7 +65,8 @@ impl Session {
         let own = [Property::MaximumPacketSize(limit), Property::SharedSubscriptionAvailable(0)];
         let added = if plain { &own[..1] } else { &own[..] };
         let buffer = &mut wake.scratch.properties;
-        let properties = properties::without(connack.properties, dropped, added, buffer).map_err(|_| LARGE)?;
+        let properties =
+            properties::without(connack.properties, dropped, added, buffer).map_err(|_| LARGE)?;
         Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::dialect::{SessionRule, WillRule};
 use crate::mqtt::{
-    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, RawPacket, ReasonCode,
-    Version, Will, WireError,
+    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier,
+    RawPacket, ReasonCode, Version, Will, WireError,
 };
 use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Reason, Refusal, Way};
 
@@ -14,7 +14,8 @@ use super::properties;
 use super::subscriptions::Subscriptions;
 use super::will::EmulatedWill;
 
-const NOT_ENCODED: Refusal = Refusal::new(Reason::IdIllegalForTarget, "the upstream's CONNECT doesn't fit a packet");
+const NOT_ENCODED: Refusal =
+    Refusal::new(Reason::IdIllegalForTarget, "the upstream's CONNECT doesn't fit a packet");
 const ENHANCED: Refusal =
     Refusal::new(Reason::KindUnsupported, "enhanced authentication doesn't pass a translation");
 
@@ -32,7 +33,11 @@ impl Refused {
 
 impl Session {
     /// The device's CONNECT.
-    pub(super) fn on_connect(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn on_connect(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let connect = match Connect::decode(raw) {
             Ok(connect) => connect,
             Err(error) => {
@@ -59,10 +64,16 @@ impl Session {
     }
 
     /// Refuses the device before it was accepted: never accept and then close.
-    pub(super) fn refuse_connect(&mut self, end: End, reason_code: ReasonCode, wake: &mut Wake<'_>) {
+    pub(super) fn refuse_connect(
+        &mut self,
+        end: End,
+        reason_code: ReasonCode,
+        wake: &mut Wake<'_>,
+    ) {
         wake.to_upstream.clear();
         if self.phase != Phase::AwaitConnect {
-            let connack = Connack { session_present: false, reason_code, properties: Properties::EMPTY };
+            let connack =
+                Connack { session_present: false, reason_code, properties: Properties::EMPTY };
             // Without properties a CONNACK always fits.
             let _ = connack.encode(self.version, wake.to_device);
         }
@@ -76,7 +87,12 @@ impl Session {
     }
 
     /// `plain`: the same bytes, except that version 5 tells the upstream what the proxy takes at most.
-    fn pass_connect(&self, connect: &Connect<'_>, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), Refused> {
+    fn pass_connect(
+        &self,
+        connect: &Connect<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), Refused> {
         if connect.version != Version::V5 {
             wake.to_upstream.extend_from_slice(raw.bytes);
             return Ok(());
@@ -84,8 +100,13 @@ impl Session {
         let lowered = Property::MaximumPacketSize(self.announced_limit());
         let dropped = [PropertyIdentifier::MaximumPacketSize];
         let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
-        let properties = properties::without(connect.properties, &dropped, &[lowered], &mut wake.scratch.properties)
-            .map_err(refused)?;
+        let properties = properties::without(
+            connect.properties,
+            &dropped,
+            &[lowered],
+            &mut wake.scratch.properties,
+        )
+        .map_err(refused)?;
         let connect = Connect { properties, ..*connect };
         connect.encode(wake.to_upstream).map_err(|_| refused(NOT_ENCODED))
     }
@@ -95,19 +116,28 @@ impl Session {
         u32::try_from(self.device_takes).unwrap_or(u32::MAX)
     }
 
-    fn translate_connect(&mut self, connect: &Connect<'_>, wake: &mut Wake<'_>) -> Result<(), Refused> {
+    fn translate_connect(
+        &mut self,
+        connect: &Connect<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), Refused> {
         let plan = self.plan.clone();
         let translator = &plan.translator;
         if !translator.upstream_speaks(connect.version) {
-            return Err(Refused { end: End::VersionRefused, reason_code: ReasonCode::UnsupportedProtocolVersion });
+            return Err(Refused {
+                end: End::VersionRefused,
+                reason_code: ReasonCode::UnsupportedProtocolVersion,
+            });
         }
         if connect.properties.find(PropertyIdentifier::AuthenticationMethod).is_some() {
             return Err(Refused::new(ENHANCED, ReasonCode::BadAuthenticationMethod));
         }
-        let names = translator.connect(connect.client_identifier, connect.user_name, connect.password);
+        let names =
+            translator.connect(connect.client_identifier, connect.user_name, connect.password);
         let Some(names) = names.map_err(refused_text)? else { return Ok(()) };
         let clean = translator.upstream_limits().session == SessionRule::Clean;
-        let properties = self.upstream_properties(connect.properties, clean, &mut wake.scratch.properties)?;
+        let properties =
+            self.upstream_properties(connect.properties, clean, &mut wake.scratch.properties)?;
         self.write_connect(connect, &names, &properties, wake)?;
         self.names = names.names;
         self.subscriptions = Some(Box::default());
@@ -128,7 +158,8 @@ impl Session {
         if self.version != Version::V5 {
             return Ok(PropertyBuffer::new());
         }
-        let mut dropped = vec![PropertyIdentifier::MaximumPacketSize, PropertyIdentifier::TopicAliasMaximum];
+        let mut dropped =
+            vec![PropertyIdentifier::MaximumPacketSize, PropertyIdentifier::TopicAliasMaximum];
         if clean {
             dropped.push(PropertyIdentifier::SessionExpiryInterval);
         }
@@ -158,20 +189,41 @@ impl Session {
         let mut will_properties = PropertyBuffer::new();
         let scratch = &mut *wake.scratch;
         if let Some(given) = &connect.will {
-            let message =
-                Incoming { topic_name: given.topic_name, payload: given.payload, qos: given.qos, retain: given.retain };
+            let message = Incoming {
+                topic_name: given.topic_name,
+                payload: given.payload,
+                qos: given.qos,
+                retain: given.retain,
+            };
             let refused = |refusal| Refused::new(refusal, ReasonCode::TopicNameInvalid);
-            let sent = plan.translator.publish(Way::Up, &message, &mut scratch.names).map_err(refused)?;
+            let sent =
+                plan.translator.publish(Way::Up, &message, &mut scratch.names).map_err(refused)?;
             let (topic_name, payload) = (sent.topic_name, sent.payload);
             if limits.will == WillRule::Emulate {
                 let (topic_name, payload) = (topic_name.into(), payload.into());
-                self.will = Some(Box::new(EmulatedWill { topic_name, payload, qos: sent.qos, retain: sent.retain }));
+                self.will = Some(Box::new(EmulatedWill {
+                    topic_name,
+                    payload,
+                    qos: sent.qos,
+                    retain: sent.retain,
+                }));
             } else {
-                let translated = properties::translate(given.properties, Way::Up, &plan.translator, &mut scratch.properties);
+                let translated = properties::translate(
+                    given.properties,
+                    Way::Up,
+                    &plan.translator,
+                    &mut scratch.properties,
+                );
                 for property in translated.map_err(refused)?.iter() {
                     will_properties.push(property).map_err(|_| refused(NOT_ENCODED))?;
                 }
-                will = Some(Will { topic_name, payload, qos: sent.qos, retain: sent.retain, properties: will_properties.properties() });
+                will = Some(Will {
+                    topic_name,
+                    payload,
+                    qos: sent.qos,
+                    retain: sent.retain,
+                    properties: will_properties.properties(),
+                });
             }
             wake.tally.message(Way::Up, sent.notes);
         }
@@ -186,14 +238,20 @@ impl Session {
             password: names.password.as_ref().map(|password| password.reveal().as_bytes()),
         };
         let encoded = upstream.encode(wake.to_upstream);
-        encoded.map_err(|_: EncodeError| Refused::new(NOT_ENCODED, ReasonCode::ClientIdentifierNotValid))
+        encoded.map_err(|_: EncodeError| {
+            Refused::new(NOT_ENCODED, ReasonCode::ClientIdentifierNotValid)
+        })
     }
 }
 
 fn refused_text(refusal: ConnectRefusal) -> Refused {
     match refusal {
-        ConnectRefusal::ClientIdentifier(refusal) => Refused::new(refusal, ReasonCode::ClientIdentifierNotValid),
-        ConnectRefusal::Credentials(refusal) => Refused::new(refusal, ReasonCode::BadUserNameOrPassword),
+        ConnectRefusal::ClientIdentifier(refusal) => {
+            Refused::new(refusal, ReasonCode::ClientIdentifierNotValid)
+        }
+        ConnectRefusal::Credentials(refusal) => {
+            Refused::new(refusal, ReasonCode::BadUserNameOrPassword)
+        }
     }
 }
 
@@ -205,7 +263,11 @@ fn refuse_malformed(error: WireError, wake: &mut Wake<'_>) {
         WireError::ClientIdentifierInvalid => Version::V311,
         _ => return,
     };
-    let connack = Connack { session_present: false, reason_code: error.reason_code(), properties: Properties::EMPTY };
+    let connack = Connack {
+        session_present: false,
+        reason_code: error.reason_code(),
+        properties: Properties::EMPTY,
+    };
     // Without properties a CONNACK always fits.
     let _ = connack.encode(version, wake.to_device);
 }

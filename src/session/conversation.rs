@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::mqtt::{
-    AcknowledgementKind, Auth, Disconnect, PINGREQ, PINGRESP, PacketType, Properties, PropertyBuffer, RawPacket,
-    ReasonCode, Version, WireError, next_packet,
+    AcknowledgementKind, Auth, Disconnect, PINGREQ, PINGRESP, PacketType, Properties,
+    PropertyBuffer, RawPacket, ReasonCode, Version, WireError, next_packet,
 };
 use crate::translate::{self, Refusal, SessionNames, Way};
 
@@ -99,7 +99,9 @@ impl Session {
     /// is handed in again with what follows.
     pub fn on_device_bytes(&mut self, bytes: &[u8], wake: &mut Wake<'_>) -> usize {
         let mut used = 0;
-        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_device()) {
+        while let Some(rest) =
+            bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_device())
+        {
             match self.next_device_packet(rest) {
                 Ok(Some(raw)) if self.has_to_wait(raw) => break,
                 Ok(Some(raw)) => {
@@ -124,7 +126,9 @@ impl Session {
     /// Takes bytes from the upstream, as [`Session::on_device_bytes`] does from the device.
     pub fn on_upstream_bytes(&mut self, bytes: &[u8], wake: &mut Wake<'_>) -> usize {
         let mut used = 0;
-        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_upstream()) {
+        while let Some(rest) =
+            bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_upstream())
+        {
             match next_packet(rest, self.version, self.plan.limits.packet_size_max) {
                 Ok(Some(raw)) => {
                     used += raw.bytes.len();
@@ -150,7 +154,9 @@ impl Session {
     /// The upstream's connection is closed or broken.
     pub fn on_upstream_closed(&mut self, wake: &mut Wake<'_>) {
         match self.phase {
-            Phase::AwaitConnack => self.refuse_connect(End::UpstreamClosed, ReasonCode::ServerUnavailable, wake),
+            Phase::AwaitConnack => {
+                self.refuse_connect(End::UpstreamClosed, ReasonCode::ServerUnavailable, wake)
+            }
             Phase::Leaving(end) => self.phase = Phase::Ended(end),
             _ => self.end_for_upstream(End::UpstreamClosed, wake),
         }
@@ -185,7 +191,8 @@ impl Session {
 
     /// Something is due: call it when [`Session::deadline`] has passed.
     pub fn on_deadline(&mut self, wake: &mut Wake<'_>) {
-        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= wake.now);
+        let now = wake.now;
+        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if due(self.phase_deadline) {
             self.phase_deadline = None;
             match self.phase {
@@ -258,7 +265,9 @@ impl Session {
 
     fn next_device_packet<'b>(&self, bytes: &'b [u8]) -> Result<Option<RawPacket<'b>>, End> {
         let awaits_connect = self.phase == Phase::AwaitConnect;
-        if awaits_connect && bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8) {
+        if awaits_connect
+            && bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8)
+        {
             return Err(End::DeviceProtocol("the first packet isn't a CONNECT"));
         }
         let limits = &self.plan.limits;
@@ -297,20 +306,25 @@ impl Session {
             PacketType::Auth => {
                 Auth::decode(raw, self.version).map_err(malformed)?;
                 if !self.plan.translator.is_plain() {
-                    return Err(End::DeviceProtocol("enhanced authentication doesn't pass a translation"));
+                    return Err(End::DeviceProtocol(
+                        "enhanced authentication doesn't pass a translation",
+                    ));
                 }
                 wake.to_upstream.extend_from_slice(raw.bytes);
                 Ok(())
             }
-            PacketType::Connack | PacketType::Suback | PacketType::Unsuback | PacketType::Pingresp => {
-                Err(End::DeviceProtocol("a packet that only servers send"))
-            }
+            PacketType::Connack
+            | PacketType::Suback
+            | PacketType::Unsuback
+            | PacketType::Pingresp => Err(End::DeviceProtocol("a packet that only servers send")),
         }
     }
 
     fn upstream_packet(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
         let malformed = End::UpstreamMalformed;
-        if self.phase == Phase::AwaitConnack && !matches!(raw.packet_type, PacketType::Connack | PacketType::Auth) {
+        if self.phase == Phase::AwaitConnack
+            && !matches!(raw.packet_type, PacketType::Connack | PacketType::Auth)
+        {
             return Err(End::UpstreamProtocol("a packet before CONNACK"));
         }
         match raw.packet_type {
@@ -328,7 +342,9 @@ impl Session {
                 match self.keep_alive.answered() {
                     Asker::Device => wake.to_device.extend_from_slice(&PINGRESP),
                     Asker::Proxy => {}
-                    Asker::Nobody => return Err(End::UpstreamProtocol("a PINGRESP that nobody asked for")),
+                    Asker::Nobody => {
+                        return Err(End::UpstreamProtocol("a PINGRESP that nobody asked for"));
+                    }
                 }
                 Ok(())
             }
@@ -347,7 +363,9 @@ impl Session {
             | PacketType::Subscribe
             | PacketType::Unsubscribe
             | PacketType::Pingreq
-            | PacketType::Disconnect => Err(End::UpstreamProtocol("a packet that only clients send")),
+            | PacketType::Disconnect => {
+                Err(End::UpstreamProtocol("a packet that only clients send"))
+            }
         }
     }
 
@@ -407,7 +425,12 @@ impl Session {
         }
     }
 
-    fn on_device_disconnect(&mut self, disconnect: Disconnect<'_>, raw: RawPacket<'_>, wake: &mut Wake<'_>) {
+    fn on_device_disconnect(
+        &mut self,
+        disconnect: Disconnect<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
         if disconnect.reason_code == ReasonCode::DisconnectWithWillMessage && self.will.is_some() {
             self.leave(End::DeviceDisconnected, wake);
             return;

@@ -120,7 +120,10 @@ impl End {
     /// where the device is gone, or has been told already.
     pub(super) fn reason_code(self) -> Option<ReasonCode> {
         match self {
-            End::DeviceDisconnected | End::DeviceClosed | End::ConnectTimeout | End::UpstreamDisconnected(_) => None,
+            End::DeviceDisconnected
+            | End::DeviceClosed
+            | End::ConnectTimeout
+            | End::UpstreamDisconnected(_) => None,
             End::DeviceMalformed(error) => Some(match error.reason_code() {
                 // CONNACK only; a later packet with such a fault is a protocol error.
                 ReasonCode::ClientIdentifierNotValid | ReasonCode::UnsupportedProtocolVersion => {

@@ -42,7 +42,12 @@ impl Exchanges {
     }
 
     /// Starts an exchange, or moves it on.
-    pub(super) fn set(&mut self, identifier: PacketIdentifier, exchange: Exchange, most: usize) -> Result<(), Full> {
+    pub(super) fn set(
+        &mut self,
+        identifier: PacketIdentifier,
+        exchange: Exchange,
+        most: usize,
+    ) -> Result<(), Full> {
         if self.open.len() >= most && !self.open.contains_key(&identifier) {
             return Err(Full);
         }
@@ -70,7 +75,11 @@ mod tests {
         assert_eq!(exchanges.set(id(1), Exchange::Forwarded, 2), Ok(()));
         assert_eq!(exchanges.set(id(2), Exchange::Released, 2), Ok(()));
         assert_eq!(exchanges.set(id(3), Exchange::Released, 2), Err(Full));
-        assert_eq!(exchanges.set(id(1), Exchange::Released, 2), Ok(()), "one that is open moves on");
+        assert_eq!(
+            exchanges.set(id(1), Exchange::Released, 2),
+            Ok(()),
+            "one that is open moves on"
+        );
         assert_eq!((exchanges.at(id(1)), exchanges.at(id(3))), (Some(Exchange::Released), None));
         exchanges.finish(id(2));
         assert_eq!(exchanges.set(id(3), Exchange::Forwarded, 2), Ok(()));

@@ -3,7 +3,8 @@
 use crate::mqtt::{Properties, Property, PropertyBuffer, PropertyIdentifier};
 use crate::translate::{Reason, Refusal, Translator, Way};
 
-const TOO_MANY: Refusal = Refusal::new(Reason::PayloadTooLarge, "the properties don't fit a packet");
+const TOO_MANY: Refusal =
+    Refusal::new(Reason::PayloadTooLarge, "the properties don't fit a packet");
 
 /// The properties as the other side may see them. Mostly the same bytes; only where a name has to be
 /// translated, or something has to stay behind, are they written again, into `buffer`.

@@ -1,8 +1,8 @@
 //! PUBLISH in both directions.
 
 use crate::mqtt::{
-    Acknowledgement, AcknowledgementKind, PacketIdentifier, Properties, PropertyIdentifier, Publish, Qos, RawPacket,
-    ReasonCode, Version, WireError,
+    Acknowledgement, AcknowledgementKind, PacketIdentifier, Properties, PropertyIdentifier,
+    Publish, Qos, RawPacket, ReasonCode, Version, WireError,
 };
 use crate::translate::{Incoming, Notes, Reason, Refusal, Way};
 
@@ -12,8 +12,10 @@ use super::exchanges::Exchange;
 use super::plan::OnRefusal;
 use super::properties;
 
-const TOO_LARGE: Refusal = Refusal::new(Reason::PayloadTooLarge, "the receiver's Maximum Packet Size is smaller");
-const NOT_ENCODED: Refusal = Refusal::new(Reason::PayloadTooLarge, "the translated message doesn't fit a packet");
+const TOO_LARGE: Refusal =
+    Refusal::new(Reason::PayloadTooLarge, "the receiver's Maximum Packet Size is smaller");
+const NOT_ENCODED: Refusal =
+    Refusal::new(Reason::PayloadTooLarge, "the translated message doesn't fit a packet");
 
 /// What became of a message's translation.
 enum Outcome {
@@ -24,7 +26,11 @@ enum Outcome {
 
 impl Session {
     /// A message from the device.
-    pub(super) fn publish_up(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn publish_up(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let publish = Publish::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         if self.plan.translator.is_plain() {
             wake.to_upstream.extend_from_slice(raw.bytes);
@@ -35,7 +41,13 @@ impl Session {
             return Err(End::DeviceMalformed(WireError::TopicAliasInvalid));
         }
         if let Some(identifier) = released_before(&publish, self.up_exchange(&publish)) {
-            return self.acknowledge(Way::Up, AcknowledgementKind::Pubrec, identifier, ReasonCode::Success, wake);
+            return self.acknowledge(
+                Way::Up,
+                AcknowledgementKind::Pubrec,
+                identifier,
+                ReasonCode::Success,
+                wake,
+            );
         }
         match self.translate(Way::Up, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Up, &publish, qos, wake),
@@ -45,7 +57,11 @@ impl Session {
     }
 
     /// A message from the upstream.
-    pub(super) fn publish_down(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn publish_down(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let publish = Publish::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
         if self.plan.translator.is_plain() {
             wake.to_device.extend_from_slice(raw.bytes);
@@ -57,7 +73,13 @@ impl Session {
         }
         let exchange = publish.packet_identifier.and_then(|identifier| self.down.at(identifier));
         if let Some(identifier) = released_before(&publish, exchange) {
-            return self.acknowledge(Way::Down, AcknowledgementKind::Pubrec, identifier, ReasonCode::Success, wake);
+            return self.acknowledge(
+                Way::Down,
+                AcknowledgementKind::Pubrec,
+                identifier,
+                ReasonCode::Success,
+                wake,
+            );
         }
         match self.translate(Way::Down, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Down, &publish, qos, wake),
@@ -74,15 +96,27 @@ impl Session {
     }
 
     /// Translates a message and appends it to the other side's output.
-    fn translate(&mut self, way: Way, publish: &Publish<'_>, wake: &mut Wake<'_>) -> Result<Outcome, Refusal> {
+    fn translate(
+        &mut self,
+        way: Way,
+        publish: &Publish<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<Outcome, Refusal> {
         let Publish { topic_name, payload, qos, retain, .. } = *publish;
         let scratch = &mut *wake.scratch;
         let translator = &self.plan.translator;
-        let sent = translator.publish(way, &Incoming { topic_name, payload, qos, retain }, &mut scratch.names)?;
-        if way == Way::Down && self.subscriptions.as_ref().is_some_and(|own| !own.asks_for(sent.topic_name)) {
+        let sent = translator.publish(
+            way,
+            &Incoming { topic_name, payload, qos, retain },
+            &mut scratch.names,
+        )?;
+        if way == Way::Down
+            && self.subscriptions.as_ref().is_some_and(|own| !own.asks_for(sent.topic_name))
+        {
             return Ok(Outcome::NotAskedFor);
         }
-        let properties = properties::translate(publish.properties, way, translator, &mut scratch.properties)?;
+        let properties =
+            properties::translate(publish.properties, way, translator, &mut scratch.properties)?;
         let translated = Publish {
             // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
             dup: publish.dup && sent.qos != Qos::AtMostOnce,
@@ -108,8 +142,16 @@ impl Session {
     }
 
     /// A message that went on with less QoS than it came with: the sender's handshake ends here.
-    fn answer_clamped(&mut self, way: Way, publish: &Publish<'_>, sent: Qos, wake: &mut Wake<'_>) -> Result<(), End> {
-        let Some(identifier) = publish.packet_identifier.filter(|_| sent != publish.qos) else { return Ok(()) };
+    fn answer_clamped(
+        &mut self,
+        way: Way,
+        publish: &Publish<'_>,
+        sent: Qos,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let Some(identifier) = publish.packet_identifier.filter(|_| sent != publish.qos) else {
+            return Ok(());
+        };
         match sent {
             Qos::AtMostOnce => self.answer_locally(way, publish, ReasonCode::Success, wake),
             _ => self.set_exchange(way, identifier, Exchange::Forwarded),
@@ -140,7 +182,13 @@ impl Session {
     ) -> Result<(), End> {
         let Some(identifier) = publish.packet_identifier else { return Ok(()) };
         if publish.qos == Qos::AtLeastOnce {
-            return self.acknowledge(way, AcknowledgementKind::Puback, identifier, reason_code, wake);
+            return self.acknowledge(
+                way,
+                AcknowledgementKind::Puback,
+                identifier,
+                reason_code,
+                wake,
+            );
         }
         // A PUBREC of version 5 that reports an error ends the exchange (v5 section 4.3.3).
         if self.version != Version::V5 || !reason_code.is_error() {
@@ -149,7 +197,12 @@ impl Session {
         self.acknowledge(way, AcknowledgementKind::Pubrec, identifier, reason_code, wake)
     }
 
-    pub(super) fn set_exchange(&mut self, way: Way, identifier: PacketIdentifier, exchange: Exchange) -> Result<(), End> {
+    pub(super) fn set_exchange(
+        &mut self,
+        way: Way,
+        identifier: PacketIdentifier,
+        exchange: Exchange,
+    ) -> Result<(), End> {
         let most = self.plan.limits.exchanges_max;
         let exchanges = match way {
             Way::Up => &mut self.up,
@@ -167,7 +220,8 @@ impl Session {
         reason_code: ReasonCode,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let acknowledgement = Acknowledgement { kind, packet_identifier, reason_code, properties: Properties::EMPTY };
+        let acknowledgement =
+            Acknowledgement { kind, packet_identifier, reason_code, properties: Properties::EMPTY };
         let out = match way {
             Way::Up => &mut *wake.to_device,
             Way::Down => &mut *wake.to_upstream,
@@ -187,12 +241,14 @@ fn released_before(publish: &Publish<'_>, exchange: Option<Exchange>) -> Option<
 /// The reason code that says a refusal best (v5 sections 3.4.2.1 and 3.5.2.1).
 pub(super) fn reason_code(refusal: Refusal) -> ReasonCode {
     match refusal.reason {
-        Reason::BadTopic | Reason::NoChannel | Reason::KindUnsupported | Reason::IdIllegalForTarget => {
-            ReasonCode::TopicNameInvalid
-        }
-        Reason::UnknownDevice | Reason::CredentialTopic | Reason::AdminTopic | Reason::NotAttached => {
-            ReasonCode::NotAuthorized
-        }
+        Reason::BadTopic
+        | Reason::NoChannel
+        | Reason::KindUnsupported
+        | Reason::IdIllegalForTarget => ReasonCode::TopicNameInvalid,
+        Reason::UnknownDevice
+        | Reason::CredentialTopic
+        | Reason::AdminTopic
+        | Reason::NotAttached => ReasonCode::NotAuthorized,
         Reason::PayloadNotJson
         | Reason::PayloadShape
         | Reason::MsgpackInvalid
@@ -200,7 +256,9 @@ pub(super) fn reason_code(refusal: Refusal) -> ReasonCode {
         | Reason::NumberNotFinite
         | Reason::DepthExceeded
         | Reason::TsInvalid => ReasonCode::PayloadFormatInvalid,
-        Reason::PayloadTooLarge | Reason::RateLimited | Reason::QueueOverflow => ReasonCode::QuotaExceeded,
+        Reason::PayloadTooLarge | Reason::RateLimited | Reason::QueueOverflow => {
+            ReasonCode::QuotaExceeded
+        }
         Reason::LoopSuppressed => ReasonCode::ImplementationSpecificError,
         Reason::FilterNotMappable => ReasonCode::TopicFilterInvalid,
     }

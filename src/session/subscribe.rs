@@ -11,7 +11,10 @@ use super::conversation::{Session, Wake};
 use super::end::End;
 use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
 
-const FULL: Refusal = Refusal::new(Reason::QueueOverflow, "the session has as many topic filters as the limit allows");
+const FULL: Refusal = Refusal::new(
+    Reason::QueueOverflow,
+    "the session has as many topic filters as the limit allows",
+);
 const LARGE: End = End::DeviceProtocol("the translated topic filters don't fit a packet");
 const UNSENT: End = End::UpstreamProtocol("an answer that doesn't fit the device's version");
 
@@ -39,7 +42,11 @@ impl Wanted {
 
 impl Session {
     /// SUBSCRIBE from the device.
-    pub(super) fn on_subscribe(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn on_subscribe(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let subscribe = Subscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         let Some(mut own) = self.subscriptions.take() else {
             wake.to_upstream.extend_from_slice(raw.bytes);
@@ -50,7 +57,12 @@ impl Session {
         outcome
     }
 
-    fn subscribe(&mut self, subscribe: &Subscribe<'_>, own: &mut Subscriptions, wake: &mut Wake<'_>) -> Result<(), End> {
+    fn subscribe(
+        &mut self,
+        subscribe: &Subscribe<'_>,
+        own: &mut Subscriptions,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let mut wanted = Wanted::default();
         let mut answers = Vec::new();
         for (at, subscription) in subscribe.subscriptions().enumerate() {
@@ -62,7 +74,10 @@ impl Session {
                 }
             });
         }
-        let filters = subscribe.subscriptions().map(|subscription| subscription.topic_filter.into()).collect();
+        let filters = subscribe
+            .subscriptions()
+            .map(|subscription| subscription.topic_filter.into())
+            .collect();
         let owed = Owed { kind: OwedKind::Suback, answers, filters };
         if wanted.filters.is_empty() {
             return self.answer_subscribe(subscribe, &owed, wake);
@@ -75,13 +90,27 @@ impl Session {
             }
         }
         let identifier = subscribe.packet_identifier;
-        let written = encode_subscribe(self.version, identifier, subscribe.properties, &upstream, wake.to_upstream);
+        let written = encode_subscribe(
+            self.version,
+            identifier,
+            subscribe.properties,
+            &upstream,
+            wake.to_upstream,
+        );
         written.map_err(|_| LARGE)?;
-        if own.owe(identifier, owed, self.plan.limits.exchanges_max) { Ok(()) } else { Err(End::ExchangesExceeded) }
+        if own.owe(identifier, owed, self.plan.limits.exchanges_max) {
+            Ok(())
+        } else {
+            Err(End::ExchangesExceeded)
+        }
     }
 
     /// The upstream's filters for one of the device's, remembered.
-    fn map_subscription(&self, subscription: &Subscription<'_>, own: &mut Subscriptions) -> Result<Vec<String>, Refusal> {
+    fn map_subscription(
+        &self,
+        subscription: &Subscription<'_>,
+        own: &mut Subscriptions,
+    ) -> Result<Vec<String>, Refusal> {
         let filter = subscription.topic_filter;
         let plan = self.plan.translator.filter(filter, &self.names)?;
         if own.len() >= self.plan.limits.subscriptions_max && !own.has(filter) {
@@ -106,10 +135,19 @@ impl Session {
         }
     }
 
-    fn answer_subscribe(&self, subscribe: &Subscribe<'_>, owed: &Owed, wake: &mut Wake<'_>) -> Result<(), End> {
+    fn answer_subscribe(
+        &self,
+        subscribe: &Subscribe<'_>,
+        owed: &Owed,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(&[])).collect();
         let properties = crate::mqtt::Properties::EMPTY;
-        let suback = Suback { packet_identifier: subscribe.packet_identifier, properties, reason_codes: &codes };
+        let suback = Suback {
+            packet_identifier: subscribe.packet_identifier,
+            properties,
+            reason_codes: &codes,
+        };
         suback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
 
@@ -123,7 +161,8 @@ impl Session {
         let Some(owed) = own.settle(suback.packet_identifier, OwedKind::Suback) else {
             return Err(End::UpstreamProtocol("a SUBACK that nobody asked for"));
         };
-        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(suback.reason_codes)).collect();
+        let codes: Vec<u8> =
+            owed.answers.iter().map(|answer| answer.code(suback.reason_codes)).collect();
         for (filter, code) in owed.filters.iter().zip(&codes) {
             if *code >= 0x80 {
                 own.remove(filter);
@@ -134,7 +173,11 @@ impl Session {
     }
 
     /// UNSUBSCRIBE from the device.
-    pub(super) fn on_unsubscribe(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let unsubscribe = Unsubscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         let Some(mut own) = self.subscriptions.take() else {
             wake.to_upstream.extend_from_slice(raw.bytes);
@@ -162,7 +205,8 @@ impl Session {
                 // A filter of an older session, perhaps: the upstream knows.
                 None => match self.plan.translator.filter(filter, &self.names) {
                     Ok(plan) => {
-                        let free: Vec<String> = plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
+                        let free: Vec<String> =
+                            plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
                         answer_to_unsubscribe(&free, at, &mut wanted)
                     }
                     Err(_) => Answer::Local(ReasonCode::NoSubscriptionExisted.value()),
@@ -175,10 +219,20 @@ impl Session {
             return self.answer_unsubscribe(identifier, &codes, wake);
         }
         let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
-        encode_unsubscribe(self.version, identifier, unsubscribe.properties, &filters, wake.to_upstream)
-            .map_err(|_| LARGE)?;
+        encode_unsubscribe(
+            self.version,
+            identifier,
+            unsubscribe.properties,
+            &filters,
+            wake.to_upstream,
+        )
+        .map_err(|_| LARGE)?;
         let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new() };
-        if own.owe(identifier, owed, self.plan.limits.exchanges_max) { Ok(()) } else { Err(End::ExchangesExceeded) }
+        if own.owe(identifier, owed, self.plan.limits.exchanges_max) {
+            Ok(())
+        } else {
+            Err(End::ExchangesExceeded)
+        }
     }
 
     fn answer_unsubscribe(
@@ -188,12 +242,20 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let reason_codes = if self.version == Version::V5 { codes } else { &[] };
-        let unsuback = Unsuback { packet_identifier, properties: crate::mqtt::Properties::EMPTY, reason_codes };
+        let unsuback = Unsuback {
+            packet_identifier,
+            properties: crate::mqtt::Properties::EMPTY,
+            reason_codes,
+        };
         unsuback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
 
     /// UNSUBACK from the upstream.
-    pub(super) fn on_unsuback(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+    pub(super) fn on_unsuback(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let unsuback = Unsuback::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
         let Some(own) = &mut self.subscriptions else {
             wake.to_device.extend_from_slice(raw.bytes);
@@ -202,7 +264,8 @@ impl Session {
         let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
             return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
         };
-        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(unsuback.reason_codes)).collect();
+        let codes: Vec<u8> =
+            owed.answers.iter().map(|answer| answer.code(unsuback.reason_codes)).collect();
         self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
     }
 }
@@ -218,5 +281,7 @@ fn answer_to_unsubscribe(upstream: &[String], of: usize, wanted: &mut Wanted) ->
     if upstream.is_empty() {
         return Answer::Local(ReasonCode::Success.value());
     }
-    Answer::Upstream(upstream.iter().map(|filter| wanted.place(filter, Qos::AtMostOnce, of)).collect())
+    Answer::Upstream(
+        upstream.iter().map(|filter| wanted.place(filter, Qos::AtMostOnce, of)).collect(),
+    )
 }

@@ -154,6 +154,10 @@ mod tests {
         assert_eq!(Answer::Local(0x8F).code(&[0, 1]), 0x8F);
         assert_eq!(Answer::Upstream(vec![0, 1]).code(&[2, 1]), 1);
         assert_eq!(Answer::Upstream(vec![0, 1]).code(&[2, 0x87]), 0x87);
-        assert_eq!(Answer::Upstream(vec![5]).code(&[2]), 0x80, "an upstream that answers too little has failed");
+        assert_eq!(
+            Answer::Upstream(vec![5]).code(&[2]),
+            0x80,
+            "an upstream that answers too little has failed"
+        );
     }
 }

@@ -48,7 +48,8 @@ impl Session {
 
     /// The will has arrived: nothing is left to do on a platform that would not publish it again.
     pub(super) fn say_good_bye(&mut self, end: End, wake: &mut Wake<'_>) {
-        let disconnect = Disconnect { reason_code: ReasonCode::Success, properties: Properties::EMPTY };
+        let disconnect =
+            Disconnect { reason_code: ReasonCode::Success, properties: Properties::EMPTY };
         // Two bytes always fit.
         let _ = disconnect.encode(self.version, wake.to_upstream);
         self.phase = Phase::Ended(end);

@@ -202,7 +202,9 @@ impl Translator {
             Way::Up => &pair.device,
             Way::Down => &pair.upstream,
         };
-        side.dialect.variable(name).is_some_and(|variable| variable.role == crate::dialect::Role::Secret)
+        side.dialect
+            .variable(name)
+            .is_some_and(|variable| variable.role == crate::dialect::Role::Secret)
     }
 
     /// What the upstream's platform grants.
