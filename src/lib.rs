@@ -19,3 +19,20 @@ pub mod translate;
 pub mod session;
 
 pub mod config;
+
+#[cfg(feature = "server")]
+pub mod admin;
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "demo")]
+pub mod demo;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod shard;
+#[cfg(feature = "server")]
+pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod transport;
+#[cfg(feature = "server")]
+pub mod upstream;

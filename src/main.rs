@@ -1,2 +1,7 @@
-//! The `interlingua` binary.
-fn main() {}
+//! The `interlingua` binary: everything is in the library's `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    interlingua::cli::run()
+}

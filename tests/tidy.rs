@@ -14,6 +14,14 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("translate", Floor::Pure, &["mqtt", "payload", "dialect"]),
     ("session", Floor::Pure, &["mqtt", "translate"]),
     ("config", Floor::Pure, &["document", "dialect", "translate", "session"]),
+    ("telemetry", Floor::Shell, &["translate", "session"]),
+    ("transport", Floor::Shell, &["config"]),
+    ("upstream", Floor::Shell, &["config", "transport"]),
+    ("shard", Floor::Shell, &["session", "config", "transport", "upstream"]),
+    ("admin", Floor::Shell, &["telemetry", "shard"]),
+    ("server", Floor::Shell, &["config", "telemetry", "transport", "shard", "admin"]),
+    ("demo", Floor::Shell, &["mqtt", "config", "server"]),
+    ("cli", Floor::Shell, &["mqtt", "document", "dialect", "translate", "session", "config", "server", "demo"]),
 ];
 
 /// What a pure room may not mention: clocks, sockets, threads, files, async.
@@ -44,7 +52,6 @@ const LINES_MAX: usize = 500;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Floor {
     Pure,
-    #[expect(dead_code, reason = "the first shell room comes with the server")]
     Shell,
 }
 

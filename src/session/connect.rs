@@ -19,6 +19,9 @@ const NOT_ENCODED: Refusal =
 const ENHANCED: Refusal =
     Refusal::new(Reason::KindUnsupported, "enhanced authentication doesn't pass a translation");
 
+/// Characters of a client identifier that the log shows at most.
+const SHOWN_MAX: usize = 128;
+
 /// A refused CONNECT: the cause and what the device is told.
 struct Refused {
     end: End,
@@ -46,6 +49,7 @@ impl Session {
             }
         };
         self.version = connect.version;
+        self.client_identifier = self.shown(connect.client_identifier);
         self.keep_alive = KeepAlive::new(connect.keep_alive_seconds, wake.now);
         self.device_takes = self.packet_limit(connect.properties);
         self.phase = Phase::AwaitUpstream;
@@ -61,6 +65,19 @@ impl Session {
             self.refuse_connect(end, reason_code, wake);
         }
         Ok(())
+    }
+
+    /// A client identifier as the log may show it.
+    fn shown(&self, client_identifier: &str) -> Box<str> {
+        if self.plan.translator.has_secret_in(client_identifier) {
+            return "[secret]".into();
+        }
+        client_identifier
+            .chars()
+            .take(SHOWN_MAX)
+            .flat_map(char::escape_debug)
+            .collect::<String>()
+            .into()
     }
 
     /// Refuses the device before it was accepted: never accept and then close.

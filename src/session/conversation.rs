@@ -70,6 +70,7 @@ pub struct Session {
     /// The largest packet that each side takes.
     pub(super) device_takes: usize,
     pub(super) upstream_takes: usize,
+    pub(super) client_identifier: Box<str>,
     refusal: Option<(Way, Refusal)>,
 }
 
@@ -90,6 +91,7 @@ impl Session {
             will: None,
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
+            client_identifier: "".into(),
             refusal: None,
             plan,
         }
@@ -228,6 +230,18 @@ impl Session {
     #[must_use]
     pub fn wants_upstream(&self) -> bool {
         self.phase == Phase::AwaitUpstream
+    }
+
+    /// Whether packets of the device are taken as they come. While its upstream is being connected they wait.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
+    }
+
+    /// The device's client identifier, for the log; without what the configuration calls a secret.
+    #[must_use]
+    pub fn client_identifier(&self) -> &str {
+        &self.client_identifier
     }
 
     /// How the session ended. The shell sends what is left in both buffers, then closes both connections.

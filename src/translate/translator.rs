@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::lane::{Found, Lane, Target};
 use super::reason::{NEEDS_PAYLOAD, Note, Notes, Reason, Refusal};
 use super::render::{self, Toward};
-use super::side::Side;
+use super::side::{Side, Value};
 
 /// The way of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -205,6 +205,16 @@ impl Translator {
         side.dialect
             .variable(name)
             .is_some_and(|variable| variable.role == crate::dialect::Role::Secret)
+    }
+
+    /// Whether a text holds a configured secret of either side, so that no log may show it.
+    #[must_use]
+    pub fn has_secret_in(&self, text: &str) -> bool {
+        let Inner::Pair(pair) = &self.0 else { return false };
+        let values = pair.device.values.iter().chain(&pair.upstream.values);
+        values.into_iter().any(
+            |(_, value)| matches!(value, Value::Secret(secret) if text.contains(secret.reveal())),
+        )
     }
 
     /// What the upstream's platform grants.

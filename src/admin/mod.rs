@@ -1,0 +1,76 @@
+//! The admin address: metrics and health over HTTP. It has a thread of its own, so that a slow reader of
+//! metrics never holds up a message.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+
+use crate::shard::Running;
+use crate::telemetry::Telemetry;
+
+/// What the handlers need.
+#[derive(Clone)]
+struct Office {
+    telemetry: Arc<Telemetry>,
+    running: watch::Receiver<Running>,
+}
+
+/// Starts serving on a bound socket.
+///
+/// # Errors
+/// When the thread or its runtime can't be made.
+pub fn start(
+    socket: TcpListener,
+    telemetry: Arc<Telemetry>,
+    running: watch::Receiver<Running>,
+) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let office = Office { telemetry, running };
+    let work = move || {
+        runtime.block_on(async move {
+            let served = async {
+                axum::serve(tokio::net::TcpListener::from_std(socket)?, router(office)).await
+            };
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the admin address stopped serving");
+            }
+        });
+    };
+    // The thread ends with the process: it has nothing to lose.
+    thread::Builder::new().name("admin".to_owned()).spawn(work).map(drop)
+}
+
+fn router(office: Office) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(office)
+}
+
+async fn metrics(State(office): State<Office>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, office.telemetry.render()).into_response()
+}
+
+/// The process is there.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// New sessions are taken.
+async fn readyz(State(office): State<Office>) -> Response {
+    match *office.running.borrow() {
+        Running::Yes => "ready\n".into_response(),
+        Running::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
+    }
+}

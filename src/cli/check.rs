@@ -1,0 +1,35 @@
+//! `check`: is this configuration sound?
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::files;
+
+/// The options of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Check {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        let config = files::load(&self.file)?;
+        println!("{} is sound", self.file.display());
+        for listener in &config.listeners {
+            let upstream = &listener.upstream;
+            println!(
+                "  {} on {}: {} to {} at {} ({})",
+                listener.name,
+                listener.bind,
+                listener.dialect,
+                upstream.dialect,
+                upstream.url,
+                upstream.name
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! `serve`: run the proxy until it is told to stop.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{self, Config, LogFormat, Proxy};
+use crate::server::{self, Server};
+
+use super::arguments::PairArguments;
+use super::{all_faults, files};
+
+/// The options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where devices connect, as tcp://HOST:PORT; port 0 is any free one
+    #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
+    listen: Option<String>,
+    /// The broker behind, as mqtt://HOST:PORT
+    #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
+    upstream: Option<String>,
+    /// Where metrics and health are served, as HOST:PORT
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+    admin: Option<String>,
+    #[command(flatten)]
+    pair: PairArguments,
+}
+
+impl Serve {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        let config = self.config()?;
+        start_logging(&config.proxy);
+        let server = start(&config)?;
+        wait_for_signal()?;
+        tracing::info!("stopping: new connections are refused, sessions are ended");
+        server.stop();
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn config(&self) -> anyhow::Result<Config> {
+        if let Some(path) = &self.config {
+            if self.pair.are_given() {
+                bail!("--config says everything; leave the other options out");
+            }
+            return files::load(path);
+        }
+        let mut arguments = self.pair.to_arguments();
+        arguments.listen = self.listen.clone().unwrap_or_default();
+        arguments.upstream = self.upstream.clone().unwrap_or_default();
+        arguments.admin.clone_from(&self.admin);
+        config::from_arguments(&arguments, &mut |lookup| files::look_up(Path::new(""), lookup))
+            .map_err(|faults| all_faults(&faults))
+    }
+}
+
+/// Log lines go to standard error. `RUST_LOG` overrides the configured level.
+pub(crate) fn start_logging(proxy: &Proxy) {
+    let level = proxy.log_level.word();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false);
+    // Somebody else's subscriber, in a test for example, is as good.
+    let _ = match proxy.log {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}
+
+/// Starts the proxy and says where it listens.
+pub(crate) fn start(config: &Config) -> anyhow::Result<Server> {
+    let server = server::start(config).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })?;
+    for (listener, (name, address)) in config.listeners.iter().zip(&server.listening) {
+        let upstream = &listener.upstream;
+        tracing::info!(
+            listener = %name, %address, from = %listener.dialect, upstream = %upstream.url, to = %upstream.dialect,
+            "listening"
+        );
+    }
+    if let Some(address) = server.admin {
+        tracing::info!(%address, "admin interface: /metrics, /healthz, /readyz");
+    }
+    Ok(server)
+}
+
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
+pub(crate) fn wait_for_signal() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hang_up = signal(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => tracing::warn!("SIGHUP: the configuration is read at the start only; restart to change it"),
+            }
+        }
+        anyhow::Ok(())
+    })?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let again = runtime.block_on(async {
+            let (mut terminate, mut interrupt) =
+                (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            io::Result::Ok(())
+        });
+        if again.is_ok() {
+            tracing::warn!("stopped at once");
+            std::process::exit(1);
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! `interlingua demo`.

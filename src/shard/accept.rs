@@ -1,0 +1,90 @@
+//! Accepting connections: a few per turn, never more than the shard has room for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::config::Upstream;
+use crate::session::{Session, SessionPlan};
+use crate::transport::{self, Stream};
+
+use super::Post;
+use super::connection::Connection;
+use super::state::ShardState;
+
+/// Connections accepted before the shard's sessions get their turn again.
+const ACCEPTED_PER_TURN: usize = 64;
+
+/// The pause after an error that won't go away by itself, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Starts accepting at a post.
+pub(crate) fn start(post: Post, state: &Rc<ShardState>) -> JoinHandle<()> {
+    let state = state.clone();
+    tokio::task::spawn_local(async move {
+        match TcpListener::from_std(post.socket) {
+            Ok(listener) => {
+                let door =
+                    Door { name: post.name, plan: post.plan, upstream: post.upstream, state };
+                door.open(listener).await;
+            }
+            Err(error) => {
+                tracing::error!(listener = %post.name, %error, "the listener can't be used")
+            }
+        }
+    })
+}
+
+/// What every session of a post gets.
+struct Door {
+    name: Arc<str>,
+    plan: Arc<SessionPlan>,
+    upstream: Arc<Upstream>,
+    state: Rc<ShardState>,
+}
+
+impl Door {
+    async fn open(self, listener: TcpListener) {
+        let mut accepted = 0;
+        loop {
+            self.state.room().await;
+            match listener.accept().await {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) => self.pause(&error).await,
+            }
+            accepted += 1;
+            if accepted % ACCEPTED_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        if let Err(error) = transport::prepare(&stream) {
+            // The peer is gone already.
+            tracing::debug!(listener = %self.name, %peer, %error, "connection lost while it was accepted");
+            return;
+        }
+        self.state.tally.opened.add(1);
+        let session = Session::new(self.plan.clone(), std::time::Instant::now());
+        let connection = Connection::new(
+            session,
+            Stream::Tcp(stream),
+            peer,
+            self.name.clone(),
+            self.upstream.clone(),
+            &self.state,
+        );
+        tokio::task::spawn_local(connection);
+    }
+
+    async fn pause(&self, error: &io::Error) {
+        tracing::warn!(listener = %self.name, %error, "accepting failed; raise the limit of open files if that is it");
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,143 @@
+//! A shard: one thread with one runtime, its listeners and its sessions. A session and both of its sockets
+//! live and die here; nothing on the way of a message is shared with another thread.
+
+mod accept;
+mod buffers;
+mod connection;
+mod peer;
+mod state;
+
+use std::io;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+
+use crate::config::{Listener, Upstream};
+use crate::session::{SessionPlan, Tally};
+
+use self::state::ShardState;
+
+/// A listener's part in one shard.
+#[derive(Debug)]
+pub struct Post {
+    /// The listener's name in the configuration.
+    pub name: Arc<str>,
+    /// The socket, bound and not blocking.
+    pub socket: TcpListener,
+    /// What its sessions do.
+    pub plan: Arc<SessionPlan>,
+    /// Where they go.
+    pub upstream: Arc<Upstream>,
+}
+
+impl Post {
+    /// The part of a listener in the shard that gets this socket.
+    #[must_use]
+    pub fn new(listener: &Listener, socket: TcpListener) -> Self {
+        Self {
+            name: listener.name.as_str().into(),
+            socket,
+            plan: listener.plan.clone(),
+            upstream: Arc::new(listener.upstream.clone()),
+        }
+    }
+}
+
+/// What a shard has to keep to.
+#[derive(Debug, Clone)]
+pub struct ShardLimits {
+    /// Bytes that wait for one peer of one session before its other peer is no longer read.
+    pub buffered_bytes_max: usize,
+    /// Sessions at most; further connections wait in the kernel's queue.
+    pub sessions_max: usize,
+    /// How long sessions may take to end once the shard stops.
+    pub drain_timeout: Duration,
+    /// Where the shard's thread runs.
+    pub pinning: Pinning,
+}
+
+/// Where a shard's thread runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinning {
+    /// On the core of its number, among those that the process may use.
+    OneCore,
+    /// Wherever the system puts it.
+    Anywhere,
+}
+
+/// Whether the process goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// It does.
+    Yes,
+    /// No new sessions; the others are ended.
+    Draining,
+}
+
+/// Starts a shard's thread.
+///
+/// # Errors
+/// When the thread or its runtime can't be made.
+pub fn start(
+    number: usize,
+    posts: Vec<Post>,
+    limits: ShardLimits,
+    tally: Arc<Tally>,
+    running: watch::Receiver<Running>,
+) -> io::Result<JoinHandle<()>> {
+    let (told, started) = mpsc::sync_channel(1);
+    let work = move || {
+        if limits.pinning == Pinning::OneCore {
+            pin(number);
+        }
+        // A runtime of this kind can't be moved to another thread, so its thread makes it.
+        let runtime =
+            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match runtime {
+            Ok(runtime) => {
+                // The receiver waits below.
+                let _ = told.send(Ok(()));
+                runtime.block_on(run(posts, limits, tally, running));
+            }
+            Err(error) => {
+                let _ = told.send(Err(error));
+            }
+        }
+    };
+    let thread = thread::Builder::new().name(format!("shard-{number}")).spawn(work)?;
+    started.recv().unwrap_or_else(|_| Err(io::Error::other("the shard's thread ended at once")))?;
+    Ok(thread)
+}
+
+fn pin(number: usize) {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let core = cores.get(number % cores.len().max(1));
+    if !core.is_some_and(|core| core_affinity::set_for_current(*core)) {
+        tracing::warn!(shard = number, "the shard could not be pinned to a core; it runs anywhere");
+    }
+}
+
+async fn run(
+    posts: Vec<Post>,
+    limits: ShardLimits,
+    tally: Arc<Tally>,
+    mut running: watch::Receiver<Running>,
+) {
+    let timeout = limits.drain_timeout;
+    let state = Rc::new(ShardState::new(limits, tally));
+    let accepting: Vec<_> = posts.into_iter().map(|post| accept::start(post, &state)).collect();
+    // An error means that the server is gone, which is a reason to stop as well.
+    let _ = running.wait_for(|running| *running == Running::Draining).await;
+    for task in accepting {
+        task.abort();
+    }
+    state.drain();
+    if tokio::time::timeout(timeout, state.emptied()).await.is_err() {
+        tracing::warn!(sessions = state.sessions(), "sessions did not end in time");
+    }
+}

@@ -1,0 +1,114 @@
+//! One side of a connection: its stream, the bytes that wait to be parsed, the bytes that wait to be sent.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use crate::transport::Stream;
+
+use super::buffers::Buffers;
+
+/// One side.
+pub(crate) struct Peer {
+    stream: Stream,
+    /// The start of a packet whose end has not arrived. Empty, and without memory, most of the time.
+    pub(crate) tail: Vec<u8>,
+    /// Borrowed from the shard while it isn't empty.
+    pub(crate) out: Vec<u8>,
+    sent: usize,
+    /// The peer sends no more, or the stream is broken.
+    pub(crate) closed: bool,
+    shut: bool,
+}
+
+/// What a read brought.
+pub(crate) enum Read {
+    /// So many bytes, at the start of the shard's read buffer.
+    Bytes(usize),
+    /// The end.
+    Closed,
+}
+
+impl Peer {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, tail: Vec::new(), out: Vec::new(), sent: 0, closed: false, shut: false }
+    }
+
+    /// Bytes that wait to be sent.
+    pub(crate) fn backlog(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    /// Reads once. An error is an end: nothing more will come.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
+        match self.stream.poll_read(context, buffer) {
+            Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
+                self.closed = true;
+                Poll::Ready(Read::Closed)
+            }
+            Poll::Ready(Ok(bytes)) => Poll::Ready(Read::Bytes(bytes)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Takes a buffer for output, if there is none.
+    pub(crate) fn borrow_out(&mut self, buffers: &Buffers) {
+        if self.out.capacity() == 0 {
+            self.out = buffers.take();
+        }
+    }
+
+    /// Sends what waits. `Ready(Ok(()))`: nothing waits any more.
+    pub(crate) fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        buffers: &Buffers,
+    ) -> Poll<io::Result<()>> {
+        while self.sent < self.out.len() {
+            match self.stream.poll_write(context, &self.out[self.sent..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(bytes)) => self.sent += bytes,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        self.sent = 0;
+        if self.out.capacity() > 0 {
+            buffers.give(std::mem::take(&mut self.out));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Drops what waits; the peer can't be reached.
+    pub(crate) fn discard(&mut self, buffers: &Buffers) {
+        self.sent = 0;
+        buffers.give(std::mem::take(&mut self.out));
+    }
+
+    /// Sends the rest, says so, and waits for the peer to close: closing a socket that has unread bytes
+    /// would throw away what the peer has not read yet.
+    pub(crate) fn poll_close(
+        &mut self,
+        context: &mut Context<'_>,
+        buffers: &Buffers,
+        scratch: &mut [u8],
+    ) -> Poll<()> {
+        if !self.shut {
+            match self.poll_send(context, buffers) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => self.closed = true,
+                Poll::Ready(Ok(())) => {}
+            }
+            if !self.closed && self.stream.poll_shutdown(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.shut = true;
+        }
+        while !self.closed {
+            match self.poll_read(context, scratch) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(_) => {}
+            }
+        }
+        Poll::Ready(())
+    }
+}

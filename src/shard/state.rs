@@ -1,0 +1,121 @@
+//! What the sessions of a shard share: buffers, counters, and who is there.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::sync::Notify;
+
+use crate::session::{Scratch, Tally};
+
+use super::ShardLimits;
+use super::buffers::Buffers;
+
+/// Bytes that one `recv` can bring.
+const READ_BYTES: usize = 64 * 1024;
+
+/// The state of one shard. Everything in it belongs to one thread.
+pub(crate) struct ShardState {
+    pub(crate) limits: ShardLimits,
+    pub(crate) tally: Arc<Tally>,
+    /// Output buffers that no session needs at the moment.
+    pub(crate) buffers: Buffers,
+    /// The one read buffer; bytes are parsed in it, only an incomplete tail is copied.
+    pub(crate) read: RefCell<Box<[u8]>>,
+    pub(crate) scratch: RefCell<Scratch>,
+    draining: Cell<bool>,
+    places: RefCell<Places>,
+    emptied: Notify,
+    room: Notify,
+}
+
+/// One waker per session, so that all of them can be woken to end.
+#[derive(Default)]
+struct Places {
+    wakers: Vec<Option<Waker>>,
+    free: Vec<usize>,
+    taken: usize,
+}
+
+/// A session's place in its shard.
+pub(crate) struct Place(usize);
+
+impl ShardState {
+    pub(crate) fn new(limits: ShardLimits, tally: Arc<Tally>) -> Self {
+        Self {
+            limits,
+            tally,
+            buffers: Buffers::default(),
+            read: RefCell::new(vec![0; READ_BYTES].into()),
+            scratch: RefCell::default(),
+            draining: Cell::new(false),
+            places: RefCell::default(),
+            emptied: Notify::new(),
+            room: Notify::new(),
+        }
+    }
+
+    /// Takes a place for a new session.
+    pub(crate) fn enter(&self) -> Place {
+        let mut places = self.places.borrow_mut();
+        places.taken += 1;
+        if let Some(place) = places.free.pop() {
+            return Place(place);
+        }
+        places.wakers.push(None);
+        Place(places.wakers.len() - 1)
+    }
+
+    /// Remembers how to wake a session.
+    pub(crate) fn set_waker(&self, place: &Place, waker: &Waker) {
+        if let Some(known) = self.places.borrow_mut().wakers.get_mut(place.0) {
+            *known = Some(waker.clone());
+        }
+    }
+
+    /// Gives a place back.
+    pub(crate) fn leave(&self, place: &Place) {
+        let mut places = self.places.borrow_mut();
+        if let Some(waker) = places.wakers.get_mut(place.0) {
+            *waker = None;
+        }
+        places.free.push(place.0);
+        places.taken -= 1;
+        self.room.notify_one();
+        if places.taken == 0 {
+            self.emptied.notify_one();
+        }
+    }
+
+    /// Sessions at the moment.
+    pub(crate) fn sessions(&self) -> usize {
+        self.places.borrow().taken
+    }
+
+    /// Waits until there is room for one more session.
+    pub(crate) async fn room(&self) {
+        while self.sessions() >= self.limits.sessions_max {
+            self.room.notified().await;
+        }
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+        for waker in self.places.borrow().wakers.iter().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether the shard stops.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Waits until no session is left.
+    pub(crate) async fn emptied(&self) {
+        while self.sessions() > 0 {
+            self.emptied.notified().await;
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Every metric's name in one place, and how the shards' plain counters become Prometheus text.
+//!
+//! Nothing here is on the way of a message: shards count with loads and stores of their own, and the sums are
+//! made when somebody asks. No label ever comes from the network.
+
+use std::sync::Arc;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::session::{End, Tally};
+use crate::translate::{Note, Reason, Way};
+
+const OPEN: &str = "interlingua_sessions";
+const OPENED: &str = "interlingua_connections_accepted_total";
+const ESTABLISHED: &str = "interlingua_sessions_established_total";
+const ENDED: &str = "interlingua_sessions_ended_total";
+const PACKETS: &str = "interlingua_packets_received_total";
+const BYTES: &str = "interlingua_bytes_received_total";
+const MESSAGES: &str = "interlingua_messages_total";
+const REFUSED: &str = "interlingua_refused_total";
+const NOTES: &str = "interlingua_notes_total";
+const FILTERED: &str = "interlingua_deliveries_filtered_total";
+const BUILD: &str = "interlingua_build_info";
+
+/// The counters of all shards.
+pub struct Telemetry {
+    shards: Vec<Arc<Tally>>,
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Telemetry {
+    /// Tallies for this many shards.
+    #[must_use]
+    pub fn new(shards: usize) -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        with_local_recorder(&recorder, describe);
+        Self { shards: (0..shards).map(|_| Arc::default()).collect(), recorder, handle }
+    }
+
+    /// The tally of a shard.
+    #[must_use]
+    pub fn tally(&self, shard: usize) -> Arc<Tally> {
+        self.shards[shard].clone()
+    }
+
+    /// The Prometheus text of this moment.
+    #[must_use]
+    pub fn render(&self) -> String {
+        with_local_recorder(&self.recorder, || self.record());
+        self.handle.render()
+    }
+
+    fn record(&self) {
+        let ended: u64 =
+            (0..End::LABELS.len()).map(|index| self.sum(|tally| tally.ended(index))).sum();
+        let opened = self.sum(|tally| tally.opened.value());
+        gauge!(OPEN).set(opened.saturating_sub(ended) as f64);
+        counter!(OPENED).absolute(opened);
+        counter!(ESTABLISHED).absolute(self.sum(|tally| tally.established.value()));
+        counter!(FILTERED).absolute(self.sum(Tally::filtered));
+        gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        for (index, label) in End::LABELS.into_iter().enumerate() {
+            counter!(ENDED, "end" => label).absolute(self.sum(|tally| tally.ended(index)));
+        }
+        for way in [Way::Up, Way::Down] {
+            let direction = way.label();
+            counter!(PACKETS, "direction" => direction)
+                .absolute(self.sum(|tally| tally.packets(way)));
+            counter!(BYTES, "direction" => direction).absolute(self.sum(|tally| tally.bytes(way)));
+            counter!(MESSAGES, "direction" => direction)
+                .absolute(self.sum(|tally| tally.messages(way)));
+            for reason in Reason::ALL {
+                let refused = self.sum(|tally| tally.refused(way, reason));
+                counter!(REFUSED, "direction" => direction, "reason" => reason.label())
+                    .absolute(refused);
+            }
+            for note in Note::ALL {
+                let noted = self.sum(|tally| tally.noted(way, note));
+                counter!(NOTES, "direction" => direction, "note" => note.label()).absolute(noted);
+            }
+        }
+    }
+
+    fn sum(&self, of: impl Fn(&Tally) -> u64) -> u64 {
+        self.shards.iter().map(|tally| of(tally)).sum()
+    }
+}
+
+fn describe() {
+    describe_gauge!(OPEN, Unit::Count, "Connections of devices that are open now");
+    describe_gauge!(BUILD, "The version that is running");
+    describe_counter!(OPENED, Unit::Count, "Connections accepted from devices");
+    describe_counter!(ESTABLISHED, Unit::Count, "Sessions whose upstream accepted them");
+    describe_counter!(ENDED, Unit::Count, "Sessions ended, by cause");
+    describe_counter!(
+        PACKETS,
+        Unit::Count,
+        "MQTT packets received: up from devices, down from upstreams"
+    );
+    describe_counter!(BYTES, Unit::Bytes, "Bytes of those packets");
+    describe_counter!(MESSAGES, Unit::Count, "Messages translated and passed on");
+    describe_counter!(
+        REFUSED,
+        Unit::Count,
+        "Messages, subscriptions and connections refused, by reason"
+    );
+    describe_counter!(NOTES, Unit::Count, "Messages changed or poorer on the other side, by note");
+    describe_counter!(
+        FILTERED,
+        Unit::Count,
+        "Deliveries of widened subscriptions that nobody asked for"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_has_every_reason_and_the_sum_of_all_shards() {
+        let telemetry = Telemetry::new(2);
+        telemetry.tally(0).opened.add(2);
+        telemetry.tally(1).opened.add(1);
+        telemetry.tally(1).end(End::DeviceClosed);
+        let text = telemetry.render();
+        assert!(text.contains("interlingua_connections_accepted_total 3"), "{text}");
+        assert!(text.contains("interlingua_sessions 2"), "{text}");
+        assert!(
+            text.contains("interlingua_sessions_ended_total{end=\"device_closed\"} 1"),
+            "{text}"
+        );
+        for reason in Reason::ALL {
+            assert!(text.contains(&format!("reason=\"{}\"", reason.label())), "{reason}");
+        }
+        telemetry.tally(0).opened.add(1);
+        assert!(telemetry.render().contains("interlingua_connections_accepted_total 4"));
+    }
+}

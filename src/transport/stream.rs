@@ -1,0 +1,49 @@
+//! A byte stream over any transport. One more transport is one more variant.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// An open connection.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Reads into `buffer`. `Ok(0)`: the peer sends no more. One call is one `recv`: a short read tells
+    /// tokio that the socket is empty, so nobody asks it again before the next wake-up.
+    pub fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut read = ReadBuf::new(buffer);
+        let outcome = match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(context, &mut read),
+        };
+        outcome.map_ok(|()| read.filled().len())
+    }
+
+    /// Writes from `bytes`; how many were taken.
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
