@@ -1,0 +1,172 @@
+//! The second stage: names are found, addresses taken apart, dialects and values resolved, pairs compiled.
+
+use std::sync::Arc;
+
+use crate::document::{closest, list_words};
+use crate::session::{SessionLimits, SessionPlan};
+use crate::translate::Identity;
+
+use super::address::{Address, parse_bind, parse_url};
+use super::faults::{Faults, Said, Wrong};
+use super::identity::{check_use, mean_identity};
+use super::model::{Admin, Config, Listener, Mode, Transport, Upstream};
+use super::outside::Outside;
+use super::pair::compile_pair;
+use super::side::{MeantSide, mean_side};
+use super::unique::{check_addresses, check_names};
+use super::words::{MODES, TRANSPORTS, choose};
+use super::written::{Written, WrittenListener, WrittenUpstream};
+
+/// A listener before it is joined with its upstream.
+struct Door<'w> {
+    written: &'w WrittenListener,
+    bind: Option<Address>,
+    transport: Option<Transport>,
+    side: Option<MeantSide>,
+}
+
+/// An upstream before listeners are joined with it.
+struct Goal<'w> {
+    written: &'w WrittenUpstream,
+    upstream: Option<Upstream>,
+    side: Option<MeantSide>,
+}
+
+/// Finds the meaning; `None` or any fault told: there is none.
+pub(super) fn mean(
+    written: &Written,
+    outside: &mut Outside<'_>,
+    faults: &Faults<'_>,
+) -> Option<Config> {
+    let doors: Vec<Door<'_>> =
+        written.listeners.iter().map(|listener| mean_listener(listener, outside, faults)).collect();
+    let goals: Vec<Goal<'_>> =
+        written.upstreams.iter().map(|upstream| mean_upstream(upstream, outside, faults)).collect();
+    check_all_names(written, faults);
+    let admin = written
+        .admin
+        .as_ref()
+        .and_then(|bind| Some((faults.check(&bind.place, parse_bind(&bind.value))?, &bind.place)));
+    let places = doors
+        .iter()
+        .filter_map(|door| Some((door.bind.as_ref()?, &door.written.bind.as_ref()?.place)));
+    check_addresses(places.chain(admin.as_ref().map(|(bind, place)| (bind, *place))), faults);
+    let identity = mean_identity(written.identity.as_ref(), outside, faults);
+    if let Some(sides) = goals.iter().map(|goal| goal.side.as_ref()).collect::<Option<Vec<_>>>() {
+        let dialects: Vec<_> = sides.iter().map(|side| &*side.side.dialect).collect();
+        check_use(&identity, written.identity.as_ref(), &dialects, faults);
+    }
+    check_use_of_upstreams(&doors, &goals, faults);
+    let listeners: Vec<Option<Listener>> =
+        doors.iter().map(|door| join(door, &goals, &identity, &written.limits, faults)).collect();
+    Some(Config {
+        proxy: written.proxy.clone(),
+        admin: admin.map(|(bind, _)| Admin { bind }),
+        listeners: listeners.into_iter().collect::<Option<Vec<Listener>>>()?,
+    })
+}
+
+fn check_all_names(written: &Written, faults: &Faults<'_>) {
+    check_names("listener", written.listeners.iter().filter_map(|door| door.name.as_ref()), faults);
+    check_names("upstream", written.upstreams.iter().filter_map(|goal| goal.name.as_ref()), faults);
+}
+
+fn mean_listener<'w>(
+    written: &'w WrittenListener,
+    outside: &mut Outside<'_>,
+    faults: &Faults<'_>,
+) -> Door<'w> {
+    let parse = |bind: &Said<String>| faults.check(&bind.place, parse_bind(&bind.value));
+    let transport = match &written.transport {
+        None => Some(Transport::Tcp),
+        Some(word) => faults.check(&word.place, choose(&word.value, &TRANSPORTS)),
+    };
+    Door {
+        written,
+        bind: written.bind.as_ref().and_then(parse),
+        transport,
+        side: mean_side(&written.side, outside, faults),
+    }
+}
+
+fn mean_upstream<'w>(
+    written: &'w WrittenUpstream,
+    outside: &mut Outside<'_>,
+    faults: &Faults<'_>,
+) -> Goal<'w> {
+    let url = written.url.as_ref().and_then(|url| faults.check(&url.place, parse_url(&url.value)));
+    let mode = match &written.mode {
+        None => Some(Mode::Session),
+        Some(word) => faults.check(&word.place, choose(&word.value, &MODES)),
+    };
+    let side = mean_side(&written.side, outside, faults);
+    let upstream = match (&written.name, url, mode, &side) {
+        (Some(name), Some(url), Some(mode), Some(side)) => Some(Upstream {
+            name: name.value.clone(),
+            url,
+            dialect: side.side.dialect.name.clone(),
+            mode,
+        }),
+        _ => None,
+    };
+    Goal { written, upstream, side }
+}
+
+/// Every listener names an upstream that is there, every upstream is named by a listener.
+fn check_use_of_upstreams(doors: &[Door<'_>], goals: &[Goal<'_>], faults: &Faults<'_>) {
+    let known = || goals.iter().filter_map(|goal| goal.written.name.as_ref());
+    let words = || known().map(|name| name.value.as_str());
+    let mut used: Vec<&str> = Vec::new();
+    let mut all_named = !doors.is_empty();
+    for door in doors {
+        let Some(name) = &door.written.upstream else {
+            all_named = false;
+            continue;
+        };
+        if words().any(|word| word == name.value) {
+            used.push(&name.value);
+        } else if known().next().is_some() {
+            let near = closest(&name.value, words());
+            used.extend(near);
+            let remedy = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write {}", list_words(words())),
+            };
+            faults.at(
+                &name.place,
+                Wrong::new(format!("no [[upstream]] has the name `{}`", name.value), remedy),
+            );
+        }
+    }
+    for name in known().filter(|name| all_named && !used.contains(&name.value.as_str())) {
+        let message = format!("no listener uses the upstream `{}`", name.value);
+        faults.at(&name.place, Wrong::new(message, "name it in a [[listener]], or remove it"));
+    }
+}
+
+fn join(
+    door: &Door<'_>,
+    goals: &[Goal<'_>],
+    identity: &Identity,
+    limits: &SessionLimits,
+    faults: &Faults<'_>,
+) -> Option<Listener> {
+    let wanted = &door.written.upstream.as_ref()?.value;
+    let goal = goals
+        .iter()
+        .find(|goal| goal.written.name.as_ref().is_some_and(|name| name.value == *wanted))?;
+    let side = door.side.as_ref()?;
+    let translator = compile_pair(side, goal.side.as_ref()?, identity, faults)?;
+    Some(Listener {
+        name: door.written.name.as_ref()?.value.clone(),
+        bind: door.bind.clone()?,
+        transport: door.transport?,
+        dialect: side.side.dialect.name.clone(),
+        upstream: goal.upstream.clone()?,
+        plan: Arc::new(SessionPlan {
+            translator,
+            limits: limits.clone(),
+            on_refusal: door.written.on_refusal,
+        }),
+    })
+}

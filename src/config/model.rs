@@ -1,0 +1,204 @@
+//! What a configuration means, after every check. Nothing here is text that still has to be understood.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::SessionPlan;
+
+use super::address::{Address, Url};
+
+/// A configuration that can be started.
+#[derive(Debug)]
+pub struct Config {
+    /// The process.
+    pub proxy: Proxy,
+    /// The HTTP interface for metrics and health; `None`: it isn't opened.
+    pub admin: Option<Admin>,
+    /// Where devices connect, each with its upstream and its compiled plan. At least one.
+    pub listeners: Vec<Listener>,
+}
+
+/// Settings of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// Threads that carry sessions.
+    pub shards: Shards,
+    /// Whether each shard stays on one core.
+    pub pin: bool,
+    /// Bytes that one session may hold per direction before its sender has to wait.
+    pub buffered_bytes_max: usize,
+    /// Sessions of the process at most.
+    pub sessions_max: usize,
+    /// How long open sessions may go on after the process was asked to end.
+    pub drain_timeout: Duration,
+    /// How log lines look.
+    pub log: LogFormat,
+    /// Which log lines are written.
+    pub log_level: LogLevel,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self {
+            shards: Shards::Auto,
+            pin: false,
+            buffered_bytes_max: 1024 * 1024,
+            sessions_max: 100_000,
+            drain_timeout: Duration::from_secs(10),
+            log: LogFormat::Text,
+            log_level: LogLevel::Info,
+        }
+    }
+}
+
+/// The number of shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shards {
+    /// One per core.
+    Auto,
+    /// 1 to 256.
+    Exactly(usize),
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a person.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl LogFormat {
+    pub(super) const WORDS: [(&'static str, Self); 2] =
+        [("text", Self::Text), ("json", Self::Json)];
+}
+
+/// The least important log line that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What needs a person.
+    Error,
+    /// What may need one soon.
+    Warn,
+    /// What happened.
+    Info,
+    /// What happened to each session.
+    Debug,
+    /// What happened to each packet.
+    Trace,
+}
+
+impl LogLevel {
+    pub(super) const WORDS: [(&'static str, Self); 5] = [
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+
+    /// The word that configurations write.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The HTTP interface for metrics and health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens.
+    pub bind: Address,
+}
+
+/// One place where devices connect.
+#[derive(Clone)]
+pub struct Listener {
+    /// Unique; a label of logs and metrics.
+    pub name: String,
+    /// Where it listens; port 0 means any free port.
+    pub bind: Address,
+    /// What carries MQTT to it.
+    pub transport: Transport,
+    /// The name of the devices' dialect.
+    pub dialect: Box<str>,
+    /// Where its sessions go.
+    pub upstream: Upstream,
+    /// What its sessions share: translator, limits.
+    pub plan: Arc<SessionPlan>,
+}
+
+/// Without the translator, which is long and holds the values of both sides.
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("name", &self.name)
+            .field("bind", &self.bind)
+            .field("transport", &self.transport)
+            .field("dialect", &self.dialect)
+            .field("upstream", &self.upstream)
+            .field("limits", &self.plan.limits)
+            .field("on_refusal", &self.plan.on_refusal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What carries MQTT to a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Plain TCP.
+    Tcp,
+}
+
+/// The broker behind listeners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Unique; a label of logs and metrics.
+    pub name: String,
+    /// Where it is.
+    pub url: Url,
+    /// The name of its dialect.
+    pub dialect: Box<str>,
+    /// How devices share connections to it.
+    pub mode: Mode,
+}
+
+/// What carries MQTT to an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// `mqtt://`, plain TCP.
+    Mqtt,
+}
+
+impl Scheme {
+    /// The word before `://`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mqtt => "mqtt",
+        }
+    }
+
+    /// The port where the URL names none.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Mqtt => 1883,
+        }
+    }
+}
+
+/// How devices share upstream connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One upstream connection per device.
+    Session,
+}

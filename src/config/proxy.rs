@@ -1,0 +1,112 @@
+//! The tables `[proxy]` and `[limits]`: numbers and words that refer to nothing else.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::document::{Located, Scalar, Table, Written};
+use crate::session::SessionLimits;
+
+use super::model::{LogFormat, LogLevel, Proxy, Shards};
+
+/// The largest packet that MQTT can write: 5 bytes of fixed header and 268,435,455.
+const PACKET_SIZE: RangeInclusive<u64> = 1024..=268_435_460;
+const CONNECT_SIZE: RangeInclusive<u64> = 256..=268_435_460;
+const TIMEOUT_MS: RangeInclusive<u64> = 1..=3_600_000;
+/// There are as many packet identifiers.
+const EXCHANGES: RangeInclusive<u64> = 1..=65_535;
+const SUBSCRIPTIONS: RangeInclusive<u64> = 1..=1_000_000;
+const BUFFERED_BYTES: RangeInclusive<u64> = 4096..=1_073_741_824;
+const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
+const SHARDS: RangeInclusive<i64> = 1..=256;
+
+/// `[proxy]`.
+pub(super) fn read_proxy(mut table: Table<'_>, proxy: &mut Proxy) {
+    if let Some(shards) = read_shards(&mut table) {
+        proxy.shards = shards;
+    }
+    if let Some(pin) = table.flag("pin") {
+        proxy.pin = pin.value;
+    }
+    set_time(&mut table, "drain_timeout_ms", 0..=3_600_000, &mut proxy.drain_timeout);
+    if let Some(log) = table.word("log", &LogFormat::WORDS) {
+        proxy.log = log.value;
+    }
+    if let Some(level) = table.word("log_level", &LogLevel::WORDS) {
+        proxy.log_level = level.value;
+    }
+    table.finish();
+}
+
+fn read_shards(table: &mut Table<'_>) -> Option<Shards> {
+    let remedy = "write \"auto\" or a number from 1 to 256";
+    match table.table_or_scalar("shards")? {
+        Written::Scalar(Located { value: Scalar::Integer(number), .. })
+            if SHARDS.contains(&number) =>
+        {
+            usize::try_from(number).ok().map(Shards::Exactly)
+        }
+        Written::Scalar(Located { value: Scalar::Integer(number), line }) => {
+            table.fault(line, "shards", format!("{number} is out of range"), remedy);
+            None
+        }
+        Written::Scalar(Located { value: Scalar::Text(word), .. }) if word == "auto" => {
+            Some(Shards::Auto)
+        }
+        Written::Scalar(Located { line, .. }) => {
+            table.fault(line, "shards", "is neither a number nor \"auto\"", remedy);
+            None
+        }
+        Written::Table(inner) => {
+            table.fault(inner.line(), "shards", "is a table", remedy);
+            None
+        }
+    }
+}
+
+/// `[limits]`, of each session and of the process.
+pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, proxy: &mut Proxy) {
+    set_size(&mut table, "packet_size_max", PACKET_SIZE, &mut limits.packet_size_max);
+    let connect_line =
+        set_size(&mut table, "connect_size_max", CONNECT_SIZE, &mut limits.connect_size_max);
+    set_time(&mut table, "connect_timeout_ms", TIMEOUT_MS, &mut limits.connect_timeout);
+    set_time(&mut table, "upstream_timeout_ms", TIMEOUT_MS, &mut limits.upstream_timeout);
+    set_size(&mut table, "exchanges_max", EXCHANGES, &mut limits.exchanges_max);
+    set_size(&mut table, "subscriptions_max", SUBSCRIPTIONS, &mut limits.subscriptions_max);
+    set_size(&mut table, "buffered_bytes_max", BUFFERED_BYTES, &mut proxy.buffered_bytes_max);
+    set_size(&mut table, "sessions_max", SESSIONS, &mut proxy.sessions_max);
+    if limits.connect_size_max > limits.packet_size_max {
+        match connect_line {
+            Some(line) => table.fault(
+                line,
+                "connect_size_max",
+                format!("is more than `packet_size_max`, which is {}", limits.packet_size_max),
+                "a CONNECT is a packet: write a smaller number here or a larger one there",
+            ),
+            None => limits.connect_size_max = limits.packet_size_max,
+        }
+    }
+    table.finish();
+}
+
+/// Sets a number where one is written; gives its line.
+fn set_size(
+    table: &mut Table<'_>,
+    key: &'static str,
+    range: RangeInclusive<u64>,
+    target: &mut usize,
+) -> Option<usize> {
+    let written = table.integer(key, range)?;
+    *target = usize::try_from(written.value).unwrap_or(usize::MAX);
+    Some(written.line)
+}
+
+fn set_time(
+    table: &mut Table<'_>,
+    key: &'static str,
+    range: RangeInclusive<u64>,
+    target: &mut Duration,
+) {
+    if let Some(written) = table.integer(key, range) {
+        *target = Duration::from_millis(written.value);
+    }
+}

@@ -1,0 +1,217 @@
+//! The first stage: which keys a configuration has, and what stands where. Nothing is looked up here.
+
+use crate::document::{Located, Scalar, Table, Written as Entry};
+use crate::session::{OnRefusal, SessionLimits};
+
+use super::faults::{Place, Said};
+use super::model::Proxy;
+use super::proxy::{read_limits, read_proxy};
+
+/// A configuration as it is written. What is `None` is absent or its fault is told.
+pub(super) struct Written {
+    pub(super) proxy: Proxy,
+    pub(super) limits: SessionLimits,
+    pub(super) admin: Option<Said<String>>,
+    pub(super) listeners: Vec<WrittenListener>,
+    pub(super) upstreams: Vec<WrittenUpstream>,
+    pub(super) identity: Option<WrittenIdentity>,
+}
+
+/// `[[listener]]`.
+pub(super) struct WrittenListener {
+    pub(super) name: Option<Said<String>>,
+    pub(super) bind: Option<Said<String>>,
+    pub(super) transport: Option<Said<String>>,
+    pub(super) upstream: Option<Said<String>>,
+    pub(super) on_refusal: OnRefusal,
+    pub(super) side: WrittenSide,
+}
+
+/// `[[upstream]]`.
+pub(super) struct WrittenUpstream {
+    pub(super) name: Option<Said<String>>,
+    pub(super) url: Option<Said<String>>,
+    pub(super) mode: Option<Said<String>>,
+    pub(super) side: WrittenSide,
+}
+
+/// What both have: a dialect with its values and options.
+pub(super) struct WrittenSide {
+    /// The listener or upstream itself.
+    pub(super) place: Place,
+    pub(super) origin: Origin,
+    pub(super) dialect: Option<Said<String>>,
+    pub(super) values: Vec<WrittenValue>,
+    pub(super) options: Vec<Said<String>>,
+}
+
+/// By which words values are given to a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A table of a file: `[listener.vars]`.
+    File(&'static str),
+    /// The flag of the command line that gives values to this side only.
+    CommandLine(&'static str),
+}
+
+/// A variable's name, where it stands, and where its value comes from.
+pub(super) struct WrittenValue {
+    pub(super) name: Said<String>,
+    /// `None`: its fault is told.
+    pub(super) source: Option<Source>,
+}
+
+/// Where a value comes from. Not `Debug`: a text may be a secret.
+pub(super) enum Source {
+    /// The value itself.
+    Text(String),
+    /// `{ env = "NAME" }`.
+    Environment(String),
+    /// `{ file = "path" }`.
+    File(String),
+}
+
+/// `[identity]`.
+pub(super) enum WrittenIdentity {
+    /// `rule = { prefix = "d" }`.
+    Prefix(Said<String>),
+    /// `table = "devices.csv"`.
+    Table(Said<String>),
+}
+
+/// Reads a configuration's text.
+pub(super) fn read(mut root: Table<'_>) -> Written {
+    let mut proxy = Proxy::default();
+    let mut limits = SessionLimits::default();
+    if let Some(table) = root.table("proxy") {
+        read_proxy(table, &mut proxy);
+    }
+    if let Some(table) = root.table("limits") {
+        read_limits(table, &mut limits, &mut proxy);
+    }
+    let admin = root.table("admin").and_then(|mut table| {
+        let bind = required(&mut table, "bind", "write `bind = \"127.0.0.1:9090\"`");
+        table.finish();
+        bind
+    });
+    for key in ["listener", "upstream"] {
+        if !root.has(key) {
+            root.fault(0, key, "is missing", format!("write at least one [[{key}]]"));
+        }
+    }
+    let listeners = root.tables("listener").into_iter().map(read_listener).collect();
+    let upstreams = root.tables("upstream").into_iter().map(read_upstream).collect();
+    let identity = root.table("identity").and_then(read_identity);
+    root.finish();
+    Written { proxy, limits, admin, listeners, upstreams, identity }
+}
+
+fn read_listener(mut table: Table<'_>) -> WrittenListener {
+    let on_refusal = table.word(
+        "on_refusal",
+        &[("ack_and_drop", OnRefusal::AckAndDrop), ("disconnect", OnRefusal::Disconnect)],
+    );
+    let listener = WrittenListener {
+        name: required(&mut table, "name", "name it, as in `name = \"field\"`"),
+        bind: required(&mut table, "bind", "write where to listen: `bind = \"0.0.0.0:1883\"`"),
+        transport: text(&mut table, "transport"),
+        upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
+        on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
+        side: read_side(&mut table, "listener"),
+    };
+    table.finish();
+    listener
+}
+
+fn read_upstream(mut table: Table<'_>) -> WrittenUpstream {
+    let upstream = WrittenUpstream {
+        name: required(&mut table, "name", "name it, as in `name = \"cloud\"`"),
+        url: required(&mut table, "url", "write where it is: `url = \"mqtt://host:1883\"`"),
+        mode: text(&mut table, "mode"),
+        side: read_side(&mut table, "upstream"),
+    };
+    table.finish();
+    upstream
+}
+
+fn read_side(table: &mut Table<'_>, origin: &'static str) -> WrittenSide {
+    let remedy = "name one of `interlingua dialects`, or a file as in `dialect = \"./acme.toml\"`";
+    let options = table.texts("options");
+    WrittenSide {
+        place: Place::of_table(table),
+        origin: Origin::File(origin),
+        dialect: required(table, "dialect", remedy),
+        options: options.into_iter().map(|option| Said::of(table, "options", option)).collect(),
+        values: table.table("vars").map(read_values).unwrap_or_default(),
+    }
+}
+
+fn read_values(mut table: Table<'_>) -> Vec<WrittenValue> {
+    let mut values = Vec::new();
+    for (name, entry) in table.every() {
+        let key = name.value.clone();
+        let name = Said::of(&table, &key, name);
+        let source = match entry {
+            Entry::Table(inner) => read_source(inner),
+            Entry::Scalar(Located { value: Scalar::Text(text), .. }) => Some(Source::Text(text)),
+            Entry::Scalar(Located { value: Scalar::Integer(number), .. }) => {
+                Some(Source::Text(number.to_string()))
+            }
+            Entry::Scalar(Located { value: Scalar::Flag(_), line }) => {
+                table.fault(line, &key, "is `true` or `false`, not a text", "write it in quotes");
+                None
+            }
+        };
+        values.push(WrittenValue { name, source });
+    }
+    values
+}
+
+fn read_source(mut table: Table<'_>) -> Option<Source> {
+    let has = (table.has("env"), table.has("file"));
+    let environment = table.text("env");
+    let file = table.text("file");
+    let source = match (environment, file) {
+        (Some(name), None) if !name.value.is_empty() => Some(Source::Environment(name.value)),
+        (None, Some(path)) if !path.value.is_empty() => Some(Source::File(path.value)),
+        (None, None) if has.0 || has.1 => None,
+        _ => {
+            let message = "doesn't say where its value comes from";
+            let remedy = "write a text, `{ env = \"NAME\" }` or `{ file = \"path\" }`";
+            table.fault(table.line(), "", message, remedy);
+            None
+        }
+    };
+    table.finish();
+    source
+}
+
+fn read_identity(mut table: Table<'_>) -> Option<WrittenIdentity> {
+    const REMEDY: &str = "write `rule = { prefix = \"d\" }` or `table = \"devices.csv\"`";
+    let both = table.has("rule") && table.has("table");
+    let neither = !table.has("rule") && !table.has("table");
+    let prefix = table.table("rule").and_then(|mut rule| {
+        let prefix = required(&mut rule, "prefix", "write `rule = { prefix = \"d\" }`");
+        rule.finish();
+        prefix
+    });
+    let path = text(&mut table, "table");
+    if both {
+        table.fault(table.line(), "", "has a rule and a table", "keep one of them");
+    }
+    if neither {
+        table.fault(table.line(), "", "has neither a rule nor a table", REMEDY);
+    }
+    table.finish();
+    prefix.map(WrittenIdentity::Prefix).or(path.map(WrittenIdentity::Table))
+}
+
+fn text(table: &mut Table<'_>, key: &'static str) -> Option<Said<String>> {
+    let located = table.text(key)?;
+    Some(Said::of(table, key, located))
+}
+
+fn required(table: &mut Table<'_>, key: &'static str, remedy: &str) -> Option<Said<String>> {
+    let located = table.required_text(key, remedy)?;
+    Some(Said::of(table, key, located))
+}

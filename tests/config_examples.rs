@@ -1,0 +1,140 @@
+//! Every example and the reference configuration mean something, and the reference tells the truth about
+//! defaults.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use interlingua::config::{Config, LogFormat, LogLevel, Lookup, Proxy, Shards, load};
+use interlingua::session::{OnRefusal, SessionLimits};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+/// Loads a configuration as the shell does, with an environment in which every name is set.
+fn load_file(path: &Path) -> Config {
+    let folder = path.parent().expect("a folder");
+    let text = fs::read_to_string(path).expect("the configuration");
+    let mut read = |lookup: Lookup<'_>| match lookup {
+        Lookup::Environment(name) => Ok(format!("FAKE-{name}")),
+        Lookup::File(file) => {
+            fs::read_to_string(folder.join(file)).map_err(|error| error.to_string())
+        }
+    };
+    load(&path.display().to_string(), &text, &mut read).unwrap_or_else(|faults| {
+        panic!("{}", faults.iter().map(|fault| format!("{fault}\n")).collect::<String>())
+    })
+}
+
+#[test]
+fn every_example_is_sound() {
+    let mut loaded = Vec::new();
+    for entry in fs::read_dir(root().join("examples")).expect("the examples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            let config = load_file(&path);
+            let plain = path.ends_with("plain.toml");
+            for listener in &config.listeners {
+                assert_eq!(listener.plan.translator.is_plain(), plain, "{}", path.display());
+            }
+            let shown = format!("{config:?}");
+            assert!(!shown.contains("FAKE"), "{}: shows a secret: {shown}", path.display());
+            loaded.push(path.file_stem().expect("a name").to_string_lossy().into_owned());
+        }
+    }
+    loaded.sort_unstable();
+    assert_eq!(
+        loaded,
+        [
+            "mqtt2go-to-omnicore",
+            "omnicore-to-mqtt2go",
+            "own-dialect",
+            "plain",
+            "smartworks-to-omnicore",
+            "thingscale-to-omnicore",
+            "two-listeners",
+            "xyte-legacy-to-xyte",
+        ]
+    );
+}
+
+#[test]
+fn the_reference_shows_the_defaults() {
+    let config = load_file(&root().join("interlingua.toml"));
+    assert_eq!(config.proxy, Proxy::default());
+    let listener = &config.listeners[0];
+    assert_eq!(listener.plan.limits, SessionLimits::default());
+    assert_eq!(listener.plan.on_refusal, OnRefusal::AckAndDrop);
+    assert_eq!(listener.bind.to_string(), "0.0.0.0:1883");
+    assert_eq!(listener.upstream.url.to_string(), "mqtt://127.0.0.1:1884");
+    assert_eq!(&*listener.dialect, "thingscale");
+    assert_eq!(&*listener.upstream.dialect, "omnicore");
+    assert_eq!(config.admin.expect("it is opened").bind.to_string(), "127.0.0.1:9090");
+}
+
+const SMALLEST: &str = r#"
+[[listener]]
+name = "field"
+bind = "127.0.0.1:0"
+dialect = "plain"
+upstream = "broker"
+[[upstream]]
+name = "broker"
+url = "mqtt://127.0.0.1:1884"
+dialect = "plain"
+"#;
+
+fn load_text(text: &str) -> Config {
+    load("t.toml", text, &mut |_| Err("nothing is outside".to_owned()))
+        .unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = load_text(SMALLEST);
+    assert_eq!(config.proxy, Proxy::default());
+    assert_eq!(config.listeners[0].plan.limits, SessionLimits::default());
+    assert!(config.admin.is_none());
+}
+
+#[test]
+fn every_setting_reaches_its_place() {
+    let settings = r#"
+[proxy]
+shards = 3
+pin = true
+drain_timeout_ms = 1
+log = "json"
+log_level = "trace"
+[limits]
+packet_size_max = 2000
+connect_size_max = 1000
+connect_timeout_ms = 2
+upstream_timeout_ms = 3
+exchanges_max = 4
+subscriptions_max = 5
+buffered_bytes_max = 6000
+sessions_max = 7
+"#;
+    let config = load_text(&format!("{settings}{SMALLEST}"));
+    let expected = Proxy {
+        shards: Shards::Exactly(3),
+        pin: true,
+        buffered_bytes_max: 6000,
+        sessions_max: 7,
+        drain_timeout: Duration::from_millis(1),
+        log: LogFormat::Json,
+        log_level: LogLevel::Trace,
+    };
+    assert_eq!(config.proxy, expected);
+    let limits = SessionLimits {
+        packet_size_max: 2000,
+        connect_size_max: 1000,
+        connect_timeout: Duration::from_millis(2),
+        upstream_timeout: Duration::from_millis(3),
+        exchanges_max: 4,
+        subscriptions_max: 5,
+    };
+    assert_eq!(config.listeners[0].plan.limits, limits);
+}
