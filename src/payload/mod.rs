@@ -1,4 +1,8 @@
-//! Room `payload`.
+//! Room `payload`: the bytes inside a PUBLISH. JSON sliced in place, MessagePack to JSON and back.
+//!
+//! What it's not: topics, packets, or what a platform's payload means (the dialects say that).
+//! Invariant: pure functions over byte slices; strict, or refused with a a reason; every
+//! limit is a parameter; an error leaves the caller's buffer as it was.
 #![cfg_attr(
     not(test),
     deny(
@@ -9,3 +13,5 @@
         clippy::cast_possible_truncation
     )
 )]
+
+pub mod json;
