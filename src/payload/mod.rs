@@ -15,3 +15,8 @@
 )]
 
 pub mod json;
+pub mod msgpack;
+
+mod error;
+
+pub use error::{Excess, MsgpackFault, PayloadError, ShapeFault};

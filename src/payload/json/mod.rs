@@ -12,7 +12,7 @@ mod members;
 mod number;
 mod string;
 
-use cursor::Cursor;
+pub(in crate::payload) use cursor::Cursor;
 pub use members::{Element, Elements, Member, Members, elements, members};
 pub use number::{as_f64, as_i64, as_u64, numeric};
 pub use string::{RawString, escape_into, escaped_length};

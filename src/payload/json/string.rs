@@ -77,23 +77,31 @@ fn code_unit(text: &str) -> Option<u32> {
     digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// What stands between the quotes of a JSON string, escapes and all. Borrowed, two words.
+/// What stands between the quotes of a JSON string, escapes and all. Borrowed, three words.
 #[derive(Debug, Clone, Copy)]
 pub struct RawString<'a> {
     raw: &'a str,
+    escapes: Escapes,
+}
+
+/// Whether a raw string has something to resolve; the scanner has seen it anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    Absent,
+    Present,
 }
 
 impl<'a> RawString<'a> {
-    /// `raw` comes from `Cursor::string`.
-    pub(in crate::payload) fn proved(raw: &'a str) -> Self {
-        Self { raw }
+    /// Only `Cursor::string` may say this.
+    pub(super) fn proved(raw: &'a str, escapes: Escapes) -> Self {
+        Self { raw, escapes }
     }
 
     /// The string that a value holds, quotes included; `None` if the value isn't a valid string.
     pub fn of(value: &'a [u8]) -> Option<Self> {
         let mut cursor = Cursor::over(value).ok()?;
         let raw = cursor.string().ok()?;
-        if cursor.at() == value.len() { Some(Self { raw }) } else { None }
+        if cursor.at() == value.len() { Some(raw) } else { None }
     }
 
     /// The text as it was sent, escapes unresolved.
@@ -103,14 +111,13 @@ impl<'a> RawString<'a> {
 
     /// The text itself if it needs no resolving.
     pub fn plain(self) -> Option<&'a str> {
-        if memchr::memchr(b'\\', self.raw.as_bytes()).is_none() { Some(self.raw) } else { None }
+        if self.escapes == Escapes::Absent { Some(self.raw) } else { None }
     }
 
     /// Whether this spells `text`, escapes resolved. No allocation.
     pub fn is(self, text: &str) -> bool {
-        if self.raw.len() <= text.len() {
-            // An escape is always longer than what it stands for.
-            return self.raw == text && self.plain().is_some();
+        if let Some(plain) = self.plain() {
+            return plain == text;
         }
         let mut left = text;
         for piece in (Pieces { rest: self.raw }) {
@@ -124,6 +131,15 @@ impl<'a> RawString<'a> {
             }
         }
         left.is_empty()
+    }
+
+    /// How many bytes [`Self::unescape`] will append.
+    pub fn unescaped_length(self) -> usize {
+        let length = |piece| match piece {
+            Piece::Run(run) => run.len(),
+            Piece::Escape(character) => character.len_utf8(),
+        };
+        Pieces { rest: self.raw }.map(length).sum()
     }
 
     /// Appends the text with its escapes resolved.
