@@ -1,7 +1,7 @@
 //! Room `payload`: the bytes inside a PUBLISH. JSON sliced in place, MessagePack to JSON and back.
 //!
 //! What it's not: topics, packets, or what a platform's payload means (the dialects say that).
-//! Invariant: pure functions over byte slices; strict, or refused with a a reason; every
+//! Invariant: pure functions over byte slices; strict, or refused with a reason; every
 //! limit is a parameter; an error leaves the caller's buffer as it was.
 #![cfg_attr(
     not(test),

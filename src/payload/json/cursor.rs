@@ -99,6 +99,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// "Unexpected byte", or "unexpected end" if there is none.
+    #[cold]
     pub(in crate::payload) fn unexpected(&self) -> JsonError {
         let fault = if self.peek().is_some() { JsonFault::Unexpected } else { JsonFault::End };
         self.error(fault)
@@ -118,6 +119,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over `"key" :` and gives what is between the quotes.
+    #[inline]
     pub(in crate::payload) fn key(&mut self) -> Result<RawString<'a>, JsonError> {
         self.skip_whitespace();
         let key = self.string()?;
@@ -158,6 +160,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over a number and gives its text.
+    #[inline]
     pub(in crate::payload) fn number(&mut self) -> Result<&'a str, JsonError> {
         let Some(length) = number::length(self.rest().as_bytes()) else {
             return Err(self.error(JsonFault::Number));

@@ -6,7 +6,7 @@
 //! written when its count is known, by moving what it holds at most four bytes.
 
 use super::Limits;
-use crate::payload::json::{Cursor, DEPTH_LIMIT, JsonFault, RawString};
+use crate::payload::json::{self, Cursor, DEPTH_LIMIT, JsonFault, Number, RawString};
 use crate::payload::{Excess, PayloadError};
 
 /// Appends the one JSON value in `input` as MessagePack to `out`.
@@ -155,44 +155,45 @@ impl Transcoder<'_> {
         }
     }
 
+    #[inline]
     fn string(&mut self, string: RawString<'_>) -> Result<(), PayloadError> {
-        let length = string.plain().map_or_else(|| string.unescaped_length(), str::len);
-        if length > self.end.saturating_sub(self.out.len()) {
-            return Err(PayloadError::TooLarge(Excess::Output));
-        }
-        self.string_header(length)?;
-        match string.plain() {
-            Some(plain) => self.out.extend_from_slice(plain.as_bytes()),
-            None => string.unescape(self.out),
-        }
+        let Some(plain) = string.plain() else { return self.escaped(string) };
+        self.string_header(plain.len())?;
+        self.out.extend_from_slice(plain.as_bytes());
         Ok(())
     }
 
+    #[inline(never)]
+    fn escaped(&mut self, string: RawString<'_>) -> Result<(), PayloadError> {
+        self.string_header(string.unescaped_length())?;
+        string.unescape(self.out);
+        Ok(())
+    }
+
+    /// Writes the header, if there is room for the string behind it.
+    #[inline]
     fn string_header(&mut self, length: usize) -> Result<(), PayloadError> {
-        let Ok(length) = u32::try_from(length) else {
+        if length > self.end.saturating_sub(self.out.len()) {
             return Err(PayloadError::TooLarge(Excess::Output));
-        };
-        match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(length @ 0..=31), _) => self.out.push(0xa0 | length),
-            (Ok(length), _) => self.out.extend_from_slice(&[0xd9, length]),
-            (_, Ok(length)) => self.tagged(0xda, length.to_be_bytes()),
-            _ => self.tagged(0xdb, length.to_be_bytes()),
+        }
+        match (u8::try_from(length), u16::try_from(length), u32::try_from(length)) {
+            (Ok(length @ 0..=31), ..) => self.out.push(0xa0 | length),
+            (Ok(length), ..) => self.tagged(0xd9, [length]),
+            (_, Ok(length), _) => self.tagged(0xda, length.to_be_bytes()),
+            (.., Ok(length)) => self.tagged(0xdb, length.to_be_bytes()),
+            _ => return Err(PayloadError::TooLarge(Excess::Output)),
         }
         Ok(())
     }
 
     fn number(&mut self) -> Result<(), PayloadError> {
-        let text = self.cursor.number()?;
-        if let Ok(value) = text.parse::<u64>() {
-            self.unsigned(value);
-        } else if let Some(value) = text.parse::<i64>().ok().filter(|value| *value < 0) {
-            self.negative(value);
-        } else {
-            let value: f64 = text.parse().unwrap_or(f64::NAN);
-            if !value.is_finite() {
+        match json::value(self.cursor.number()?) {
+            Number::Unsigned(value) => self.unsigned(value),
+            Number::Negative(value) => self.negative(value),
+            Number::Double(value) if value.is_finite() => self.tagged(0xcb, value.to_be_bytes()),
+            Number::Double(_) => {
                 return Err(PayloadError::NumberNotFinite { at: self.cursor.at() });
             }
-            self.tagged(0xcb, value.to_be_bytes());
         }
         Ok(())
     }
@@ -200,7 +201,7 @@ impl Transcoder<'_> {
     fn unsigned(&mut self, value: u64) {
         match (u8::try_from(value), u16::try_from(value), u32::try_from(value)) {
             (Ok(value @ 0..=127), ..) => self.out.push(value),
-            (Ok(value), ..) => self.out.extend_from_slice(&[0xcc, value]),
+            (Ok(value), ..) => self.tagged(0xcc, [value]),
             (_, Ok(value), _) => self.tagged(0xcd, value.to_be_bytes()),
             (.., Ok(value)) => self.tagged(0xce, value.to_be_bytes()),
             _ => self.tagged(0xcf, value.to_be_bytes()),

@@ -1,127 +1,148 @@
-//! Which keys a map has had so far, for all the maps of one message at once.
+//! Which keys a map has had so far.
 //!
-//! What it's not: a copy of the keys. A key is remembered as the place in the output where its
-//! JSON form stands; that form is the same for equal keys, and its closing quote ends it.
-//! Invariant: at most half full, so looking up is short; the hash is seeded at random per process,
-//! so a sender can't line keys up behind each other.
+//! What it's not: a copy of the keys. A key is remembered by a hash of its text and by the place in
+//! the output where its JSON form stands. That form is the same for equal keys, and its closing
+//! quote ends it; it's only looked at when the hashes agree (reading back what has just been
+//! written stalls the processor).
+//! Invariant: small maps allocate nothing; the table of a large one is at most half full and its
+//! hashes are seeded at random per process, so a sender can't line keys up behind each other.
 
 use std::hash::{BuildHasher, Hasher};
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 
-/// One key. `map` is the place of its map's opening brace, plus one; zero is a free slot.
+/// Up to this many keys are compared one by one.
+const FEW: usize = 16;
+
+/// One key: its hash, and its place in the output plus one. Zero is a free slot.
 #[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    map: u32,
-    start: u32,
+pub(super) struct Slot {
     hash: u32,
+    place: u32,
 }
 
-/// An open-addressing table of the keys of all maps so far.
-#[derive(Debug, Default)]
-pub(super) struct KeySet {
-    slots: Vec<Slot>,
-    used: usize,
-    seed: RandomState,
+/// The keys of one map.
+#[derive(Debug)]
+pub(super) enum KeySet {
+    /// The first `used` slots are taken. `seen` has a bit for each possible end of a hash: most
+    /// keys are known to be new without looking at any other.
+    Few { slots: [Slot; FEW], used: usize, seen: u64 },
+    /// Open addressing with a power of two of slots.
+    Many { slots: Vec<Slot>, seed: RandomState },
 }
 
 impl KeySet {
-    /// Makes room for `count` more keys: 24 to 48 bytes each, in powers of two.
-    pub(super) fn expect(&mut self, count: usize) {
-        let wanted = (self.used + count).saturating_mul(2).next_power_of_two();
-        if wanted <= self.slots.len() {
-            return;
+    /// For a map of `count` pairs. More than sixteen take 16 to 32 bytes each.
+    #[inline]
+    pub(super) fn of(count: usize) -> Self {
+        if count <= FEW {
+            return Self::Few { slots: [Slot::default(); FEW], used: 0, seen: 0 };
         }
-        let old = std::mem::replace(&mut self.slots, vec![Slot::default(); wanted]);
-        for slot in old.into_iter().filter(|slot| slot.map != 0) {
-            if let Some(free) = self.find(slot.hash, |_| false).1 {
-                *free = slot;
-            }
-        }
+        let slots = vec![Slot::default(); count.saturating_mul(2).next_power_of_two()];
+        Self::Many { slots, seed: RandomState::default() }
     }
 
-    /// Adds the key whose JSON form (with both quotes) is the end of `written` from `start` on, to
-    /// the map that opened at `map`. If the map has it already, its earlier place is given back and
-    /// forgotten for the new one.
-    pub(super) fn insert(&mut self, written: &[u8], map: u32, start: u32) -> Option<u32> {
-        let key = written.get(start as usize..).unwrap_or_default();
-        let hash = self.hash(key, map);
-        let is_same = |slot: &Slot| {
-            let earlier = written.get(slot.start as usize..).unwrap_or_default();
-            slot.hash == hash && slot.map == map + 1 && earlier.starts_with(key)
+    /// Adds the key with this text, whose JSON form (with both quotes) is the end of `written` from
+    /// `start` on. If the map has it already, its earlier place is given back, and forgotten for
+    /// the new one.
+    #[inline]
+    pub(super) fn insert(&mut self, key: &[u8], written: &[u8], start: u32) -> Option<u32> {
+        let hash = match self {
+            // Sixteen keys that collide on purpose do no harm, so these need no seed.
+            Self::Few { .. } => hash(&FixedState::default(), key),
+            Self::Many { seed, .. } => hash(seed, key),
         };
-        let (earlier, slot) = self.find(hash, is_same);
-        if let Some(slot) = slot {
-            *slot = Slot { map: map + 1, start, hash };
-        }
-        self.used += usize::from(earlier.is_none());
-        earlier
+        self.insert_hash(hash, written, start)
     }
 
     #[inline]
-    fn hash(&self, key: &[u8], map: u32) -> u32 {
-        let mut hasher = self.seed.build_hasher();
-        hasher.write_u32(map);
-        hasher.write(key);
-        (hasher.finish() >> 32) as u32
+    fn insert_hash(&mut self, hash: u32, written: &[u8], start: u32) -> Option<u32> {
+        let new = Slot { hash, place: start + 1 };
+        let is_same = |slot: &Slot| {
+            slot.hash == hash
+                && slot.place.checked_sub(1).is_some_and(|place| is_again(written, place, start))
+        };
+        let slot = match self {
+            Self::Few { slots, used, seen } => {
+                let bit = 1 << (hash & 63);
+                let again = if *seen & bit == 0 { None } else { slots.iter().position(is_same) };
+                *seen |= bit;
+                let at = again.unwrap_or(*used);
+                *used = (*used).max(at + 1);
+                slots.get_mut(at)
+            }
+            Self::Many { slots, .. } => find(slots, hash, is_same),
+        };
+        let earlier = std::mem::replace(slot?, new);
+        earlier.place.checked_sub(1)
     }
+}
 
-    /// The slot that is the same, with its start, or else the first free one after its place.
-    #[inline]
-    fn find(
-        &mut self,
-        hash: u32,
-        is_same: impl Fn(&Slot) -> bool,
-    ) -> (Option<u32>, Option<&mut Slot>) {
-        let mask = self.slots.len().wrapping_sub(1);
-        let mut at = hash as usize & mask;
-        while let Some(slot) = self.slots.get(at) {
-            if slot.map == 0 {
-                return (None, self.slots.get_mut(at));
-            }
-            if is_same(slot) {
-                return (Some(slot.start), self.slots.get_mut(at));
-            }
-            at = (at + 1) & mask;
-        }
-        (None, None)
+#[inline]
+fn hash(seed: &impl BuildHasher, key: &[u8]) -> u32 {
+    let mut hasher = seed.build_hasher();
+    hasher.write(key);
+    (hasher.finish() >> 32) as u32
+}
+
+/// The slot that is the same, or the first free one after the hash's place.
+#[inline]
+fn find(slots: &mut [Slot], hash: u32, is_same: impl Fn(&Slot) -> bool) -> Option<&mut Slot> {
+    let mask = slots.len().wrapping_sub(1);
+    let mut at = hash as usize & mask;
+    while slots.get(at).is_some_and(|slot| slot.place != 0 && !is_same(slot)) {
+        at = (at + 1) & mask;
     }
+    slots.get_mut(at)
+}
+
+/// Whether the key that ends `written` stands at `earlier` as well.
+#[inline(never)]
+fn is_again(written: &[u8], earlier: u32, start: u32) -> bool {
+    let key = written.get(start as usize..).unwrap_or_default();
+    written.get(earlier as usize..).is_some_and(|earlier| earlier.starts_with(key))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn add(keys: &mut KeySet, written: &mut Vec<u8>, map: u32, key: &str) -> Option<u32> {
+    fn write(written: &mut Vec<u8>, key: &str) -> u32 {
         let start = u32::try_from(written.len()).unwrap();
-        written.extend_from_slice(key.as_bytes());
-        keys.insert(written, map, start)
+        written.extend_from_slice(format!("\"{key}\"").as_bytes());
+        start
     }
 
     #[test]
-    fn knows_the_keys_of_each_map_apart() {
-        let (mut keys, mut written) = (KeySet::default(), Vec::new());
-        keys.expect(6);
-        assert_eq!(add(&mut keys, &mut written, 0, r#""ab""#), None);
-        assert_eq!(add(&mut keys, &mut written, 0, r#""a""#), None);
-        assert_eq!(add(&mut keys, &mut written, 0, r#""abc""#), None);
-        assert_eq!(add(&mut keys, &mut written, 9, r#""ab""#), None);
-        assert_eq!(add(&mut keys, &mut written, 0, r#""ab""#), Some(0));
-        assert_eq!(add(&mut keys, &mut written, 0, r#""ab""#), Some(16));
-        assert_eq!(keys.used, 4);
+    fn tells_keys_apart_also_when_their_hashes_agree() {
+        for count in [6, FEW, FEW + 1] {
+            let (mut keys, mut written) = (KeySet::of(count), Vec::new());
+            for (key, earlier) in [
+                ("ab", None),
+                ("a", None),
+                ("abc", None),
+                ("ab", Some(0)),
+                ("ab", Some(12)),
+                ("", None),
+            ] {
+                let start = write(&mut written, key);
+                assert_eq!(keys.insert_hash(7, &written, start), earlier, "{key} of {count}");
+            }
+        }
     }
 
     #[test]
-    fn finds_every_key_again_after_growing() {
-        let (mut keys, mut written) = (KeySet::default(), Vec::new());
-        for number in 0..1_000 {
-            keys.expect(1);
-            assert_eq!(add(&mut keys, &mut written, number % 3, &format!("\"{number}\"")), None);
+    fn finds_every_key_again() {
+        for count in [1, FEW, FEW + 1, 1_000] {
+            let (mut keys, mut written) = (KeySet::of(count), Vec::new());
+            for round in 0..2 {
+                for key in 0..count {
+                    let key = key.to_string();
+                    let start = write(&mut written, &key);
+                    let earlier = keys.insert(key.as_bytes(), &written, start);
+                    assert_eq!(earlier.is_some(), round == 1, "{key} of {count}");
+                }
+            }
         }
-        for number in 0..1_000 {
-            let earlier = add(&mut keys, &mut written, number % 3, &format!("\"{number}\""));
-            assert!(earlier.is_some());
-        }
-        assert!(keys.slots.len() >= 2_000 && keys.used == 1_000);
     }
 }

@@ -10,7 +10,9 @@ mod binary;
 mod from_json;
 mod keys;
 mod options;
+mod pairs;
 mod reader;
+mod scalars;
 mod timestamp;
 mod to_json;
 

@@ -56,12 +56,13 @@ impl<'a> Reader<'a> {
         matches!(self.rest.first(), Some(0x80..=0x9f | 0xdc..=0xdf))
     }
 
+    #[cold]
     pub(super) fn invalid(&self, fault: MsgpackFault) -> PayloadError {
         PayloadError::MsgpackInvalid { fault, at: self.at() }
     }
 
     /// Reads one token. The shortest form isn't required: encoders of other platforms don't care.
-    #[inline]
+    #[inline(always)]
     pub(super) fn token(&mut self) -> Result<Token<'a>, PayloadError> {
         let [marker] = self.chunk()?;
         match marker {
@@ -74,7 +75,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn marked(&mut self, marker: u8) -> Result<Token<'a>, PayloadError> {
         Ok(match marker {
             0xc0 => Token::Nil,
@@ -94,6 +95,7 @@ impl<'a> Reader<'a> {
         })
     }
 
+    #[inline(never)]
     fn sized(&mut self, marker: u8) -> Result<Token<'a>, PayloadError> {
         let length = match marker {
             0xc4 | 0xc7 | 0xd9 => usize::from(u8::from_be_bytes(self.chunk()?)),
