@@ -1,4 +1,8 @@
-//! Payloads: the shapes that dialects name, JSON without trees, MessagePack. Knows nothing of topics or MQTT.
+//! Room `payload`: the bytes inside a PUBLISH. JSON sliced in place, MessagePack to JSON and back.
+//!
+//! What it's not: topics, packets, or what a platform's payload means (the dialects say that).
+//! Invariant: pure functions over byte slices; strict, or refused with a reason; every
+//! limit is a parameter; an error leaves the caller's buffer as it was.
 #![cfg_attr(
     not(test),
     deny(
@@ -11,6 +15,10 @@
 )]
 
 pub mod json;
+pub mod msgpack;
+
+mod error;
 mod shape;
 
+pub use error::{Excess, MsgpackFault, PayloadError, ShapeFault};
 pub use shape::{Passage, Shape};

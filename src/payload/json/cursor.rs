@@ -3,7 +3,8 @@
 //! What it's not: a reader of meaning; it knows where a value ends, not what it is worth.
 //! Invariant: the text is UTF-8 before the first byte is looked at, and `at` never leaves it.
 
-use super::{DEPTH_LIMIT, JsonError, JsonFault, number, string};
+use super::string::Escapes;
+use super::{DEPTH_LIMIT, JsonError, JsonFault, RawString, number, string};
 
 /// What a value can be nested in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +99,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// "Unexpected byte", or "unexpected end" if there is none.
+    #[cold]
     pub(in crate::payload) fn unexpected(&self) -> JsonError {
         let fault = if self.peek().is_some() { JsonFault::Unexpected } else { JsonFault::End };
         self.error(fault)
@@ -117,7 +119,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over `"key" :` and gives what is between the quotes.
-    pub(in crate::payload) fn key(&mut self) -> Result<&'a str, JsonError> {
+    #[inline]
+    pub(in crate::payload) fn key(&mut self) -> Result<RawString<'a>, JsonError> {
         self.skip_whitespace();
         let key = self.string()?;
         self.skip_whitespace();
@@ -129,18 +132,22 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over a string and gives what is between the quotes, escapes proved but not resolved.
-    pub(in crate::payload) fn string(&mut self) -> Result<&'a str, JsonError> {
+    pub(in crate::payload) fn string(&mut self) -> Result<RawString<'a>, JsonError> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected());
         }
         self.at += 1;
         let start = self.at;
+        let mut escapes = Escapes::Absent;
         loop {
             self.at += string::clean_prefix(self.rest().as_bytes());
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => match string::escape(self.rest()) {
-                    Some((_, length)) => self.at += length,
+                    Some((_, length)) => {
+                        self.at += length;
+                        escapes = Escapes::Present;
+                    }
                     None => return Err(self.error(JsonFault::Escape)),
                 },
                 Some(_) => return Err(self.error(JsonFault::Control)),
@@ -149,10 +156,11 @@ impl<'a> Cursor<'a> {
         }
         let raw = self.text.get(start..self.at).unwrap_or_default();
         self.at += 1;
-        Ok(raw)
+        Ok(RawString::proved(raw, escapes))
     }
 
     /// Steps over a number and gives its text.
+    #[inline]
     pub(in crate::payload) fn number(&mut self) -> Result<&'a str, JsonError> {
         let Some(length) = number::length(self.rest().as_bytes()) else {
             return Err(self.error(JsonFault::Number));

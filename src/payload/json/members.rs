@@ -135,7 +135,7 @@ fn arrive(cursor: &mut Cursor<'_>, place: &mut Place, closing: u8) -> Result<boo
 }
 
 fn member<'a>(cursor: &mut Cursor<'a>) -> Result<Member<'a>, JsonError> {
-    let key = RawString::proved(cursor.key()?);
+    let key = cursor.key()?;
     let Element { value, at } = value(cursor)?;
     Ok(Member { key, value, at })
 }

@@ -12,10 +12,11 @@ mod members;
 mod number;
 mod string;
 
-use cursor::Cursor;
+pub(in crate::payload) use cursor::Cursor;
 pub use members::{Element, Elements, Member, Members, elements, members};
+pub(in crate::payload) use number::{Number, value};
 pub use number::{as_f64, as_i64, as_u64, numeric};
-pub use string::{RawString, escape_into, escaped_length};
+pub use string::{RawString, escape_into, escaped_length, is_plain};
 
 /// The deepest nesting that is ever accepted, whatever the caller allows. It's what the widespread
 /// reader `serde_json` takes, so a text that passes here can be read there.
