@@ -1,0 +1,827 @@
+//! The golden table: worked examples between platforms, as data under `tests/golden`.
+//!
+//! Each example states the complete result. Those marked `rewrite = true` need their payload read or rebuilt:
+//! until payloads are translated they may wait, that is, be refused with "needs payload translation"; what can
+//! be seen of them without the payload (the form chosen, QoS, RETAIN) is compared all the same. `differs` says
+//! that the result is not the wanted one and why; then `actual_…` holds what it is instead, so that a change is
+//! noticed. `route_options` name what no table has yet. `beyond` says why something is no translation of a single
+//! message. `open` lists the payload's members that the conventions leave open, `given` what the proxy's state
+//! or configuration supplies. The proxy receives everything at 1567677926 s.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use interlingua::dialect::{Dialect, Form, Level, Part, RetainRule, builtin};
+use interlingua::mqtt::Qos;
+use interlingua::translate::{
+    Explanation, Identity, IdentityTable, Incoming, PrefixRule, Scratch, SessionNames, Side,
+    Translator, Way, compile, explain,
+};
+use serde_json::{Map, Value};
+use toml::de::{DeTable, DeValue};
+
+/// Sections with the number of their examples.
+const SECTIONS: &[(&str, usize)] =
+    &[("9.1", 14), ("9.2", 13), ("9.3", 12), ("9.4", 16), ("9.5", 18), ("9.6", 13)];
+
+/// What stands beside the numbered examples.
+const UNNUMBERED: &[&str] = &["9.1/connect", "9.1/subscribe"];
+
+/// Options that the examples name and that don't exist yet. One that no example names any more has to go.
+const ROUTE_OPTIONS: &[&str] = &[
+    "data",
+    "decode",
+    "decode-strict",
+    "default-action",
+    "default-channel",
+    "hex",
+    "normalize",
+    "report",
+    "telemetry",
+    "text",
+    "text-template",
+    "ts-key",
+    "unwrap",
+    "value",
+];
+
+/// The detail of a refusal that will go once payloads are translated.
+const WAITS: &str = "needs payload translation";
+
+// ---- what the files say ----
+
+struct Pair {
+    from: String,
+    to: String,
+    from_vars: Vec<(String, String)>,
+    to_vars: Vec<(String, String)>,
+    identity: Value,
+}
+
+#[derive(Clone)]
+struct Example {
+    file: String,
+    id: String,
+    variant: String,
+    input: Input,
+    expected: Outcome,
+    actual: Actual,
+    beyond: bool,
+    differs: bool,
+    rewrite: bool,
+    open: Vec<String>,
+    from_options: Vec<String>,
+    to_options: Vec<String>,
+    route_options: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Input {
+    Message { way: Way, message: Message },
+    Filter { filter: String, names: SessionNames },
+    Connect { client_id: String, user_name: String, password: String },
+    Nothing,
+}
+
+#[derive(Clone, PartialEq)]
+struct Message {
+    topic: String,
+    payload: Vec<u8>,
+    qos: Qos,
+    retain: bool,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let payload = self.payload.escape_ascii();
+        write!(f, "{} <- `{payload}` {:?}, RETAIN {}", self.topic, self.qos, self.retain)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    Sent { messages: Vec<Message>, notes: Vec<String> },
+    Filters(Vec<String>),
+    Connect { client_id: String, user_name: Option<String>, names: SessionNames },
+    Refused { reason: String, waits: bool },
+}
+
+/// What happens instead of the expectation.
+#[derive(Clone)]
+struct Actual {
+    outcome: Option<Outcome>,
+    /// The form that is chosen, where the message waits.
+    target: Option<String>,
+}
+
+fn refused(reason: impl Into<String>) -> Outcome {
+    Outcome::Refused { reason: reason.into(), waits: false }
+}
+
+// ---- reading ----
+
+/// Keys are taken; what is left over at the end is a fault.
+struct Reader {
+    place: String,
+    keys: Map<String, Value>,
+}
+
+impl Reader {
+    fn new(place: String, value: Value) -> Self {
+        let Value::Object(keys) = value else { panic!("{place}: is no table") };
+        Self { place, keys }
+    }
+
+    fn text(&mut self, key: &str) -> Option<String> {
+        match self.keys.remove(key)? {
+            Value::String(text) => Some(text),
+            other => panic!("{}: `{key}` is {other}, not a text", self.place),
+        }
+    }
+
+    fn required(&mut self, key: &str) -> String {
+        self.text(key).unwrap_or_else(|| panic!("{}: has no `{key}`", self.place))
+    }
+
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        self.keys.remove(key).map(|value| {
+            value.as_bool().unwrap_or_else(|| panic!("{}: `{key}` is no flag", self.place))
+        })
+    }
+
+    fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let list = self.list(key)?;
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Some(list.iter().map(|value| text(value).expect("a list of texts")).collect())
+    }
+
+    fn list(&mut self, key: &str) -> Option<Vec<Value>> {
+        match self.keys.remove(key)? {
+            Value::Array(list) => Some(list),
+            other => panic!("{}: `{key}` is {other}, not a list", self.place),
+        }
+    }
+
+    fn pairs(&mut self, key: &str) -> Vec<(String, String)> {
+        let value = self.keys.remove(key).unwrap_or_else(|| Value::Object(Map::new()));
+        let Value::Object(pairs) = value else { panic!("{}: `{key}` is no table", self.place) };
+        pairs
+            .into_iter()
+            .map(|(name, text)| (name, text.as_str().expect("a text").to_owned()))
+            .collect()
+    }
+
+    fn payload(&mut self) -> Vec<u8> {
+        match (self.text("payload"), self.text("payload_hex")) {
+            (Some(text), None) => text.into_bytes(),
+            (None, Some(hex)) => (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hexadecimal digits"))
+                .collect(),
+            _ => panic!("{}: has to have either `payload` or `payload_hex`", self.place),
+        }
+    }
+
+    fn message(&mut self) -> Message {
+        let qos = self.keys.remove("qos").and_then(|qos| qos.as_u64());
+        let qos = match qos {
+            Some(0) => Qos::AtMostOnce,
+            Some(1) => Qos::AtLeastOnce,
+            Some(2) => Qos::ExactlyOnce,
+            other => panic!("{}: `qos` is {other:?}", self.place),
+        };
+        let retain = self.flag("retain").unwrap_or_else(|| panic!("{}: `retain`", self.place));
+        Message { topic: self.required("topic"), payload: self.payload(), qos, retain }
+    }
+
+    fn messages(&mut self, key: &str) -> Option<Vec<Message>> {
+        let list = self.list(key)?;
+        let read = |value: Value| {
+            let mut inner = Reader::new(format!("{} {key}", self.place), value);
+            let message = inner.message();
+            inner.finish();
+            message
+        };
+        Some(list.into_iter().map(read).collect())
+    }
+
+    fn names(&mut self, key: &str) -> SessionNames {
+        let names: BTreeMap<String, String> = self.pairs(key).into_iter().collect();
+        let name = |key: &str| names.get(key).map(|name| name.as_str().into());
+        SessionNames { device: name("device"), upstream_device: name("upstream") }
+    }
+
+    fn finish(self) {
+        let left: Vec<&String> = self.keys.keys().collect();
+        assert!(left.is_empty(), "{}: unknown or out of place: {left:?}", self.place);
+    }
+}
+
+fn to_json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(flag) => Value::Bool(*flag),
+        DeValue::Integer(number) => {
+            Value::from(number.as_str().parse::<i64>().expect("a decimal integer"))
+        }
+        DeValue::Array(list) => list.iter().map(|value| to_json(value.get_ref())).collect(),
+        DeValue::Table(table) => table_to_json(table),
+        other => panic!("{other:?} has no place here"),
+    }
+}
+
+fn table_to_json(table: &DeTable<'_>) -> Value {
+    let entries = table.iter();
+    let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+        let key: &std::borrow::Cow<'_, str> = key.get_ref();
+        (key.to_string(), to_json(value.get_ref()))
+    };
+    Value::Object(entries.map(entry).collect())
+}
+
+fn read_file(path: &Path) -> (Pair, Vec<Example>) {
+    let file = path.file_name().expect("a name").to_string_lossy().into_owned();
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let tree = DeTable::parse(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let mut root = Reader::new(file.clone(), table_to_json(tree.get_ref()));
+    let pair = Pair {
+        from: root.required("from"),
+        to: root.required("to"),
+        from_vars: root.pairs("from_vars"),
+        to_vars: root.pairs("to_vars"),
+        identity: root.keys.remove("identity").expect("an identity"),
+    };
+    assert_eq!(file, format!("{}-to-{}.toml", pair.from, pair.to), "files are named by their pair");
+    let examples = root.list("example").expect("examples");
+    root.finish();
+    (pair, examples.into_iter().map(|example| read_example(&file, example)).collect())
+}
+
+fn read_example(file: &str, value: Value) -> Example {
+    let mut keys = Reader::new(file.to_owned(), value);
+    let id = keys.required("id");
+    let variant = keys.text("variant").unwrap_or_default();
+    keys.place = format!("{file} {id} {variant}");
+    let input = read_input(&mut keys);
+    let beyond = keys.text("beyond").is_some();
+    let expected =
+        if beyond { refused("") } else { read_outcome(&mut keys).expect("an expectation") };
+    let outcome = read_actual(&mut keys);
+    let actual = Actual { outcome, target: keys.text("actual_target") };
+    // For readers only, and for the options once they exist.
+    let _ = (keys.text("note"), keys.pairs("given"));
+    let example = Example {
+        file: file.to_owned(),
+        id,
+        variant,
+        input,
+        expected,
+        beyond,
+        differs: keys.text("differs").is_some(),
+        rewrite: keys.flag("rewrite").unwrap_or(false),
+        open: keys.texts("open").unwrap_or_default(),
+        from_options: keys.texts("from_options").unwrap_or_default(),
+        to_options: keys.texts("to_options").unwrap_or_default(),
+        route_options: keys.texts("route_options").unwrap_or_default(),
+        actual,
+    };
+    keys.finish();
+    check_example(&example);
+    example
+}
+
+fn read_input(keys: &mut Reader) -> Input {
+    let way = match keys.text("way").as_deref() {
+        None => return Input::Nothing,
+        Some("subscribe") => {
+            return Input::Filter { filter: keys.required("filter"), names: keys.names("names") };
+        }
+        Some("connect") => {
+            return Input::Connect {
+                client_id: keys.required("client_id"),
+                user_name: keys.required("user_name"),
+                password: keys.required("password"),
+            };
+        }
+        Some("up") => Way::Up,
+        Some("down") => Way::Down,
+        Some(other) => panic!("{}: `way` is {other}", keys.place),
+    };
+    Input::Message { way, message: keys.message() }
+}
+
+fn read_outcome(keys: &mut Reader) -> Option<Outcome> {
+    let notes = keys.texts("notes");
+    let sent = keys.messages("out");
+    let refusal = keys.text("refused");
+    let filters = keys.texts("filters");
+    let connect = keys.keys.remove("connect");
+    assert!(notes.is_none() || sent.is_some(), "{}: notes without a message", keys.place);
+    let given = [sent.is_some(), refusal.is_some(), filters.is_some(), connect.is_some()];
+    assert_eq!(given.iter().filter(|given| **given).count(), 1, "{}: one expectation", keys.place);
+    let outcome = sent.map(|messages| Outcome::Sent { messages, notes: notes.unwrap_or_default() });
+    outcome.or(refusal.map(refused)).or(filters.map(Outcome::Filters)).or_else(|| {
+        let mut inner = Reader::new(keys.place.clone(), connect?);
+        let outcome = Outcome::Connect {
+            client_id: inner.required("client_id"),
+            user_name: inner.text("user_name"),
+            names: SessionNames {
+                device: inner.text("device").map(Into::into),
+                upstream_device: inner.text("upstream_device").map(Into::into),
+            },
+        };
+        inner.finish();
+        Some(outcome)
+    })
+}
+
+fn read_actual(keys: &mut Reader) -> Option<Outcome> {
+    let notes = keys.texts("actual_notes").unwrap_or_default();
+    let sent = keys.messages("actual_out");
+    let refusal = keys.text("actual_refused");
+    sent.map(|messages| Outcome::Sent { messages, notes }).or(refusal.map(refused))
+}
+
+/// What an example may say, whatever comes out.
+fn check_example(example: &Example) {
+    let place = place(example);
+    let Actual { outcome, target } = &example.actual;
+    assert_eq!(
+        example.differs,
+        outcome.is_some() || target.is_some(),
+        "{place}: `differs` and `actual_…` go together"
+    );
+    assert!(outcome.is_none() || target.is_none(), "{place}: two actual results");
+    assert!(!example.differs || example.route_options.is_empty(), "{place}: nobody can tell yet");
+    assert_eq!(example.beyond, matches!(example.input, Input::Nothing), "{place}: beyond or not");
+    for option in &example.route_options {
+        assert!(ROUTE_OPTIONS.contains(&option.as_str()), "{place}: no option `{option}`");
+    }
+    if let (Input::Message { message, .. }, Outcome::Sent { messages, .. }) =
+        (&example.input, &example.expected)
+        && !example.rewrite
+    {
+        assert_eq!(messages.len(), 1, "{place}: a message becomes several only by `rewrite`");
+        assert_eq!(messages[0].payload, message.payload, "{place}: `rewrite` is missing");
+    }
+}
+
+fn place(example: &Example) -> String {
+    format!("{} {} {}", example.file, example.id, example.variant).trim_end().to_owned()
+}
+
+// ---- translating ----
+
+fn side(dialect: &str, values: &[(String, String)], options: &[String]) -> Side {
+    let dialect = builtin(dialect).expect("a built-in dialect").expect("a sound table");
+    let side = values
+        .iter()
+        .fold(Side::new(Arc::new(dialect)), |side, (name, text)| side.with(name, text));
+    options.iter().fold(side, |side, option| side.with_option(option))
+}
+
+fn identity(value: &Value) -> Identity {
+    if let Some(csv) = value.get("csv").and_then(Value::as_str) {
+        return Identity::Table(IdentityTable::parse(csv).expect("a sound identity table"));
+    }
+    match value.get("prefix").and_then(Value::as_str) {
+        Some(prefix) => Identity::Prefix(PrefixRule::new(prefix)),
+        None => {
+            assert_eq!(value.get("same"), Some(&Value::Bool(true)), "csv, prefix or same");
+            Identity::Same
+        }
+    }
+}
+
+fn translator(pair: &Pair, example: &Example) -> Translator {
+    compile(
+        side(&pair.from, &pair.from_vars, &example.from_options),
+        side(&pair.to, &pair.to_vars, &example.to_options),
+        identity(&pair.identity),
+    )
+    .unwrap_or_else(|faults| panic!("{}: {faults:#?}", place(example)))
+}
+
+/// What becomes of a message on the live path: the one place that knows how many messages come out.
+fn publish(translator: &Translator, way: Way, message: &Message) -> Outcome {
+    let mut scratch = Scratch::default();
+    match translator.publish(way, &incoming(message), &mut scratch) {
+        Ok(out) => Outcome::Sent {
+            messages: vec![Message {
+                topic: out.topic_name.to_owned(),
+                payload: out.payload.to_vec(),
+                qos: out.qos,
+                retain: out.retain,
+            }],
+            notes: out.notes.iter().map(|note| note.label().to_owned()).collect(),
+        },
+        Err(refusal) => Outcome::Refused {
+            reason: refusal.reason.label().to_owned(),
+            waits: refusal.detail == WAITS,
+        },
+    }
+}
+
+/// The same as the explanation has it.
+fn explained(explanation: &Explanation, message: &Message) -> Outcome {
+    match &explanation.outcome {
+        Ok(sent) => {
+            assert_eq!(sent.payload_untouched, sent.payload == message.payload);
+            Outcome::Sent {
+                messages: vec![Message {
+                    topic: sent.topic_name.clone(),
+                    payload: sent.payload.clone(),
+                    qos: sent.qos,
+                    retain: sent.retain,
+                }],
+                notes: sent.notes.iter().map(|note| note.label().to_owned()).collect(),
+            }
+        }
+        Err(refusal) => Outcome::Refused {
+            reason: refusal.reason.label().to_owned(),
+            waits: refusal.detail == WAITS,
+        },
+    }
+}
+
+fn incoming(message: &Message) -> Incoming<'_> {
+    let Message { topic, payload, qos, retain } = message;
+    Incoming { topic_name: topic, payload, qos: *qos, retain: *retain }
+}
+
+// ---- judging ----
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Full,
+    WaitsForPayload,
+    WaitsForOption,
+    Differs,
+    Beyond,
+}
+
+/// The verdict on an example, or what is wrong with it.
+fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
+    let translator = translator(pair, example);
+    let (outcome, explanation) = match &example.input {
+        Input::Nothing => return Ok(Verdict::Beyond),
+        Input::Filter { filter, names } => (filtered(&translator, filter, names), None),
+        Input::Connect { client_id, user_name, password } => {
+            (connected(&translator, client_id, user_name, password), None)
+        }
+        Input::Message { way, message } => {
+            let outcome = publish(&translator, *way, message);
+            let explanation = explain(&translator, *way, &incoming(message));
+            let told = explained(&explanation, message);
+            if told != outcome {
+                return Err(format!("the live path gives {outcome:?}, the explanation {told:?}"));
+            }
+            check_names(pair, *way, &explanation)?;
+            (outcome, Some((explanation, *way, message)))
+        }
+    };
+    if !example.route_options.is_empty() {
+        return Ok(Verdict::WaitsForOption);
+    }
+    if same(&outcome, &example.expected, example) {
+        return if example.differs {
+            Err("is as wanted now: take `differs` and `actual_…` out".to_owned())
+        } else {
+            Ok(Verdict::Full)
+        };
+    }
+    let waits = matches!(outcome, Outcome::Refused { waits: true, .. });
+    if let Some(actual) = &example.actual.outcome {
+        return if same(&outcome, actual, example) {
+            Ok(Verdict::Differs)
+        } else {
+            Err(format!("gives {outcome:?}, which is neither the wanted nor the known result"))
+        };
+    }
+    match explanation {
+        Some((explanation, way, message)) if waits && example.rewrite => {
+            let foreseen = foresee(pair, way, message, &explanation, example);
+            match (&example.actual.target, foreseen) {
+                (None, foreseen) => foreseen.map(|()| Verdict::WaitsForPayload),
+                (Some(_), Ok(())) => Err("chooses the wanted form: take `differs` out".to_owned()),
+                (Some(known), Err(_)) => {
+                    let chosen = explanation.target.map(|form| form.template);
+                    if chosen.as_ref() == Some(known) {
+                        Ok(Verdict::Differs)
+                    } else {
+                        Err(format!("chooses {chosen:?}, which is neither wanted nor known"))
+                    }
+                }
+            }
+        }
+        _ => Err(format!("gives {outcome:?}")),
+    }
+}
+
+fn filtered(translator: &Translator, filter: &str, names: &SessionNames) -> Outcome {
+    match translator.filter(filter, names) {
+        Ok(plan) => Outcome::Filters(plan.upstream),
+        Err(refusal) => refused(refusal.reason.label()),
+    }
+}
+
+fn connected(translator: &Translator, client_id: &str, user_name: &str, password: &str) -> Outcome {
+    let plan = translator
+        .connect(client_id, Some(user_name), Some(password.as_bytes()))
+        .expect("a CONNECT that passes")
+        .expect("a pair of dialects");
+    let leaks = plan.password.is_some_and(|upstream| upstream.is(password.as_bytes()));
+    assert!(!leaks, "the device's password went upstream");
+    Outcome::Connect {
+        client_id: plan.client_identifier,
+        user_name: plan.user_name,
+        names: plan.names,
+    }
+}
+
+/// The explanation names the dialects in the message's direction.
+fn check_names(pair: &Pair, way: Way, explanation: &Explanation) -> Result<(), String> {
+    let (from, to) = direction(pair, way);
+    if (explanation.from.as_str(), explanation.to.as_str()) == (from, to) {
+        return Ok(());
+    }
+    Err(format!("the explanation goes from {} to {}", explanation.from, explanation.to))
+}
+
+fn direction(pair: &Pair, way: Way) -> (&str, &str) {
+    match way {
+        Way::Up => (&pair.from, &pair.to),
+        Way::Down => (&pair.to, &pair.from),
+    }
+}
+
+/// Whether an outcome is the wanted one. A refusal that only waits is none.
+fn same(outcome: &Outcome, wanted: &Outcome, example: &Example) -> bool {
+    let (
+        Outcome::Sent { messages, notes },
+        Outcome::Sent { messages: wanted_messages, notes: wanted_notes },
+    ) = (outcome, wanted)
+    else {
+        return outcome == wanted;
+    };
+    let alike = |(one, other): (&Message, &Message)| {
+        let rest = |message: &Message| (message.topic.clone(), message.qos, message.retain);
+        rest(one) == rest(other) && same_payload(&one.payload, &other.payload, example)
+    };
+    notes == wanted_notes
+        && messages.len() == wanted_messages.len()
+        && messages.iter().zip(wanted_messages).all(alike)
+}
+
+/// Payloads that pass untouched are compared by their bytes, rebuilt ones as JSON where both are JSON.
+fn same_payload(payload: &[u8], wanted: &[u8], example: &Example) -> bool {
+    let json = |bytes: &[u8]| {
+        let mut value: Value = serde_json::from_slice(bytes).ok()?;
+        for path in &example.open {
+            remove(&mut value, path);
+        }
+        Some(value)
+    };
+    if !example.rewrite {
+        return payload == wanted;
+    }
+    match (json(payload), json(wanted)) {
+        (Some(payload), Some(wanted)) => payload == wanted,
+        _ => payload == wanted,
+    }
+}
+
+/// Takes a member out; the path's names are separated by dots.
+fn remove(value: &mut Value, path: &str) {
+    match path.split_once('.') {
+        Some((first, rest)) => {
+            if let Some(inner) = value.get_mut(first) {
+                remove(inner, rest);
+            }
+        }
+        None => {
+            value.as_object_mut().and_then(|members| members.remove(path));
+        }
+    }
+}
+
+/// What shows of a message that waits: the form chosen has to give the wanted topic, QoS and RETAIN.
+fn foresee(
+    pair: &Pair,
+    way: Way,
+    message: &Message,
+    explanation: &Explanation,
+    example: &Example,
+) -> Result<(), String> {
+    let Some(view) = &explanation.target else {
+        return Err("waits without a form to go to".to_owned());
+    };
+    let Outcome::Sent { messages, .. } = &example.expected else { return Ok(()) };
+    let (name, vars) = match way {
+        Way::Up => (&pair.to, &pair.to_vars),
+        Way::Down => (&pair.from, &pair.from_vars),
+    };
+    let dialect = builtin(name).expect("a built-in dialect").expect("a sound table");
+    let names = Names { dialect: &dialect, vars, device: device_there(pair, way, explanation)? };
+    let form = dialect.forms.iter().find(|form| form.line == view.line).expect("the form");
+    let fitting: Vec<&Message> =
+        messages.iter().filter(|out| takes(form, &out.topic, &names)).collect();
+    if fitting.is_empty() && !messages.is_empty() {
+        return Err(format!("chooses `{}`, which gives none of the wanted topics", view.template));
+    }
+    let limits = dialect.limits;
+    let qos = message.qos.min(limits.qos_max).min(form.qos_max.unwrap_or(limits.qos_max));
+    let retain = match form.retain.unwrap_or(limits.retain) {
+        RetainRule::Keep => message.retain,
+        RetainRule::Strip => false,
+        RetainRule::Set => true,
+    };
+    match fitting.iter().find(|out| (out.qos, out.retain) != (qos, retain)) {
+        Some(out) => Err(format!("will go out with {qos:?} and RETAIN {retain}, not as {out:?}")),
+        None => Ok(()),
+    }
+}
+
+/// The device's name on the receiver's side.
+fn device_there(pair: &Pair, way: Way, explanation: &Explanation) -> Result<String, String> {
+    let device = explanation.address.iter().find(|(part, _)| *part == Part::Device);
+    let (_, device) = device.ok_or("the explanation doesn't name the device")?;
+    let (identity, mut there) = (identity(&pair.identity), String::new());
+    let mapped = match way {
+        Way::Up => identity.to_upstream(device, &mut there),
+        Way::Down => identity.to_device(device, &mut there),
+    };
+    mapped.map(|()| there).map_err(|refusal| refusal.to_string())
+}
+
+/// What the names in a topic may be.
+struct Names<'a> {
+    dialect: &'a Dialect,
+    vars: &'a [(String, String)],
+    device: String,
+}
+
+impl Names<'_> {
+    fn fits(&self, form: &Form, variable: &str, text: &str) -> bool {
+        if let Some((_, value)) = self.vars.iter().find(|(name, _)| name == variable) {
+            return text == value;
+        }
+        let part = self.dialect.part_of(form, variable);
+        let rule = self.dialect.variable(variable).map(|known| known.rule.clone());
+        (part != Some(Part::Device) || text == self.device)
+            && rule.unwrap_or_default().check(text).is_ok()
+    }
+}
+
+/// Whether a form can give a topic.
+fn takes(form: &Form, topic: &str, names: &Names<'_>) -> bool {
+    form.template.variants().iter().any(|levels| {
+        let mut rest = topic.split('/');
+        for level in levels {
+            let Some(text) = rest.next() else { return false };
+            let fits = match level {
+                Level::Literal(literal) => **literal == *text,
+                Level::Capture { variable, prefix, suffix } => text
+                    .strip_prefix(&**prefix)
+                    .and_then(|text| text.strip_suffix(&**suffix))
+                    .is_some_and(|inside| names.fits(form, variable, inside)),
+                Level::Rest { .. } => return !text.is_empty() && rest.all(|text| !text.is_empty()),
+            };
+            if !fits {
+                return false;
+            }
+        }
+        rest.next().is_none()
+    })
+}
+
+// ---- the tests ----
+
+fn table() -> Vec<(Pair, Vec<Example>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .expect("the folder of examples")
+        .map(|entry| entry.expect("a folder entry").path())
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| read_file(path)).collect()
+}
+
+#[test]
+fn every_example_gives_its_result() {
+    let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (pair, examples) in &table() {
+        for example in examples {
+            match judge(pair, example) {
+                Ok(verdict) => {
+                    *counts.entry(verdict).or_default() += 1;
+                    if verdict == Verdict::Differs {
+                        println!("differs: {}", place(example));
+                    }
+                }
+                Err(fault) => faults.push(format!("{}: {fault}", place(example))),
+            }
+        }
+    }
+    let count = |verdict| counts.get(&verdict).copied().unwrap_or(0);
+    println!(
+        "golden table: {} pass fully, {} wait for payload translation, {} wait for an option, \
+         {} differ as noted, {} are beyond a single translation",
+        count(Verdict::Full),
+        count(Verdict::WaitsForPayload),
+        count(Verdict::WaitsForOption),
+        count(Verdict::Differs),
+        count(Verdict::Beyond),
+    );
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn no_example_is_missing() {
+    let table = table();
+    let examples = || table.iter().flat_map(|(_, examples)| examples);
+    let found: BTreeSet<String> = examples().map(|example| example.id.clone()).collect();
+    let mut wanted: BTreeSet<String> = UNNUMBERED.iter().map(|&id| id.to_owned()).collect();
+    for (section, count) in SECTIONS {
+        wanted.extend((1..=*count).map(|number| format!("{section}/{number}")));
+    }
+    let differ: Vec<&String> = found.symmetric_difference(&wanted).collect();
+    assert!(differ.is_empty(), "missing, or not of the list: {differ:?}");
+    let mut places = BTreeSet::new();
+    for example in examples() {
+        assert!(places.insert(place(example)), "twice: {}", place(example));
+    }
+    let named: BTreeSet<&str> =
+        examples().flat_map(|example| &example.route_options).map(String::as_str).collect();
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), ROUTE_OPTIONS);
+}
+
+/// The judge is worth as much as what it notices: each expectation, altered, has to be one.
+#[test]
+fn an_altered_expectation_is_noticed() {
+    let mut noticed = 0;
+    for (pair, examples) in &table() {
+        for example in examples {
+            let verdict = judge(pair, example);
+            if !matches!(verdict, Ok(Verdict::Full | Verdict::WaitsForPayload)) {
+                continue;
+            }
+            for (what, altered) in alterations(example, verdict == Ok(Verdict::Full)) {
+                let altered_verdict = judge(pair, &altered);
+                let unnoticed =
+                    matches!(altered_verdict, Ok(Verdict::Full | Verdict::WaitsForPayload));
+                assert!(!unnoticed, "{}: {what}", place(example));
+                noticed += 1;
+            }
+        }
+    }
+    assert!(noticed > 100, "only {noticed} alterations");
+}
+
+/// An example with each part of its expectation altered. Of one that waits neither payload nor notes show.
+fn alterations(example: &Example, full: bool) -> Vec<(&'static str, Example)> {
+    let mut list = Vec::new();
+    let mut alter = |what: &'static str, change: &dyn Fn(&mut Outcome)| {
+        let mut altered = example.clone();
+        change(&mut altered.expected);
+        list.push((what, altered));
+    };
+    match &example.expected {
+        Outcome::Sent { messages, .. } if !messages.is_empty() => {
+            let each = |change: &dyn Fn(&mut Message), outcome: &mut Outcome| {
+                let Outcome::Sent { messages, .. } = outcome else { return };
+                messages.iter_mut().for_each(change);
+            };
+            alter("topic", &|outcome| each(&|out| out.topic.insert(0, 'x'), outcome));
+            alter("retain", &|outcome| each(&|out| out.retain = !out.retain, outcome));
+            let other =
+                |qos| if qos == Qos::AtMostOnce { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+            alter("qos", &|outcome| each(&|out| out.qos = other(out.qos), outcome));
+            if full {
+                alter("payload", &|outcome| each(&|out| out.payload.push(b'x'), outcome));
+                alter("notes", &|outcome| {
+                    let Outcome::Sent { notes, .. } = outcome else { return };
+                    notes.push("seconds_rounded".to_owned());
+                });
+                alter("refused", &|outcome| *outcome = refused("bad_topic"));
+            }
+        }
+        Outcome::Sent { .. } => {}
+        Outcome::Refused { .. } if !full => {}
+        Outcome::Refused { .. } => {
+            alter("reason", &|outcome| *outcome = refused("ts_invalid"));
+        }
+        Outcome::Filters(_) => {
+            alter("filter", &|outcome| *outcome = Outcome::Filters(vec!["x/#".to_owned()]));
+            alter("no filter", &|outcome| *outcome = Outcome::Filters(Vec::new()));
+        }
+        Outcome::Connect { .. } => alter("client", &|outcome| {
+            let Outcome::Connect { client_id, .. } = outcome else { return };
+            client_id.push('x');
+        }),
+    }
+    list
+}
