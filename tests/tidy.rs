@@ -21,7 +21,11 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("admin", Floor::Shell, &["telemetry", "shard"]),
     ("server", Floor::Shell, &["config", "telemetry", "transport", "shard", "admin"]),
     ("demo", Floor::Shell, &["mqtt", "config", "server"]),
-    ("cli", Floor::Shell, &["mqtt", "document", "dialect", "translate", "session", "config", "server", "demo"]),
+    (
+        "cli",
+        Floor::Shell,
+        &["mqtt", "document", "dialect", "translate", "session", "config", "server", "demo"],
+    ),
 ];
 
 /// What a pure room may not mention: clocks, sockets, threads, files, async.

@@ -92,11 +92,31 @@ impl Shape {
         )
     }
 
+    /// Whether the platform says that the payload is always JSON, so that anything else is refused. What
+    /// ThingScale's `json` topics carry is left to its reader.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        !matches!(self, Shape::Opaque | Shape::JsonOrNumber | Shape::Binary | Shape::Empty)
+    }
+
+    /// Whether the frame names the one channel.
+    #[must_use]
+    pub fn names_channel(self) -> bool {
+        matches!(
+            self,
+            Shape::Keyed | Shape::SmartworksAction | Shape::SmartworksEvent | Shape::XyteCommand
+        )
+    }
+
     /// Whether the body stands inside an outer frame that a platform without that frame must not see.
     fn frames_its_body(self) -> bool {
         matches!(
             self,
-            Shape::SmartworksAction | Shape::SmartworksEvent | Shape::SmartworksData | Shape::Empty
+            Shape::SmartworksAction
+                | Shape::SmartworksEvent
+                | Shape::SmartworksData
+                | Shape::XyteCommand
+                | Shape::Empty
         )
     }
 

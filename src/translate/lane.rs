@@ -50,11 +50,22 @@ pub(crate) struct Target {
     pub(crate) variant: usize,
     pub(crate) ops: Box<[Op]>,
     pub(crate) passage: Passage,
+    /// The payload has to be JSON even where it passes untouched.
+    pub(crate) reading: Reading,
     pub(crate) qos_max: Qos,
     pub(crate) retain: RetainRule,
     pub(crate) payload_bytes_max: usize,
     /// The channel has no place in the target.
     pub(crate) loses_channel: bool,
+}
+
+/// What a payload has to be before it may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Any bytes; nobody looks.
+    AnyBytes,
+    /// One JSON value.
+    Json,
 }
 
 /// A topic's route with what its variables took.
@@ -200,13 +211,17 @@ fn best_target(
             };
             let carries =
                 program.carried.contains(&Part::Channel) || written.shape.carries_channel();
-            let loses_channel =
-                has_channel && !carries && written.constant(Part::Channel).is_none();
+            let told = has_channel || form.shape.names_channel();
+            let stays = form.shape.carries_channel()
+                && form.shape.passage(written.shape) == Passage::Untouched;
+            let bound = written.constant(Part::Channel);
+            let same = bound.is_some() && bound == form.constant(Part::Channel);
+            let loses_channel = told && !carries && !stays && !same;
             let rank = (
                 written.of.is_empty(),
                 written.shape != form.shape,
-                program.needs_channel,
                 loses_channel,
+                program.needs_channel,
             );
             if best.as_ref().is_none_or(|best| rank < best.rank) {
                 let place = (index, variant);
@@ -245,6 +260,7 @@ fn into_target(
         variant,
         passage: if needs_payload { Passage::Rewrite } else { form.shape.passage(written.shape) },
         ops,
+        reading: if form.shape.is_json() { Reading::Json } else { Reading::AnyBytes },
         qos_max: written.qos_max.unwrap_or(dialect.limits.qos_max).min(dialect.limits.qos_max),
         retain: written.retain.unwrap_or(dialect.limits.retain),
         payload_bytes_max: written.payload_bytes_max.unwrap_or(usize::MAX),

@@ -2,12 +2,12 @@
 
 use crate::dialect::{Limits, RetainRule};
 use crate::mqtt::Qos;
-use crate::payload::Passage;
+use crate::payload::{Passage, json};
 
 use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
 use super::filter::{self, FilterContext, FilterPlan};
 use super::identity::Identity;
-use super::lane::{Found, Lane, Target};
+use super::lane::{Found, Lane, Reading, Target};
 use super::reason::{NEEDS_PAYLOAD, Note, Notes, Reason, Refusal};
 use super::render::{self, Toward};
 use super::side::{Side, Value};
@@ -128,6 +128,9 @@ impl Translator {
         render::render(&target.ops, &found.captures, &pair.identity, toward, &mut scratch.topic)?;
         if target.passage == Passage::Rewrite {
             return Err(NEEDS_PAYLOAD);
+        }
+        if target.reading == Reading::Json {
+            json::validate(message.payload, json::DEPTH_LIMIT).map_err(not_json)?;
         }
         if message.payload.len() > target.payload_bytes_max {
             return Err(Refusal::new(Reason::PayloadTooLarge, "the other platform takes less"));
@@ -269,6 +272,13 @@ impl Pair {
 fn unchanged<'a>(message: &Incoming<'a>) -> Outgoing<'a> {
     let Incoming { topic_name, payload, qos, retain } = *message;
     Outgoing { topic_name, payload, qos, retain, notes: Notes::default() }
+}
+
+fn not_json(error: json::JsonError) -> Refusal {
+    match crate::payload::PayloadError::from(error).reason() {
+        "depth_exceeded" => Refusal::new(Reason::DepthExceeded, "the JSON is nested too deeply"),
+        _ => Refusal::new(Reason::PayloadNotJson, "the payload isn't JSON"),
+    }
 }
 
 fn clamp<'a>(message: &Incoming<'a>, target: &Target, topic_name: &'a str) -> Outgoing<'a> {
