@@ -12,9 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use interlingua::dialect::{Dialect, Form, Level, Part, RetainRule, builtin};
-use interlingua::mqtt::Qos;
+use interlingua::mqtt::{
+    Connack, Connect, Packet, PacketIdentifier, Properties, Publish, Qos, ReasonCode, Version,
+    next_packet,
+};
+use interlingua::session::{self, OnRefusal, Session, SessionLimits, SessionPlan, Tally, Wake};
 use interlingua::translate::{
     Explanation, Identity, IdentityTable, Incoming, PrefixRule, Scratch, SessionNames, Side,
     Translator, Way, compile, explain,
@@ -824,4 +829,105 @@ fn alterations(example: &Example, full: bool) -> Vec<(&'static str, Example)> {
         }),
     }
     list
+}
+
+/// What a live session does with a message is what `explain` says: the same bytes reach the other side, or
+/// none do.
+#[test]
+fn a_live_session_agrees_with_explain() {
+    let mut compared = 0;
+    for (pair, examples) in &table() {
+        for example in examples {
+            let Input::Message { way, message } = &example.input else { continue };
+            let explanation = explain(&translator(pair, example), *way, &incoming(message));
+            let wanted = explanation.outcome.map(|sent| Message {
+                topic: sent.topic_name,
+                payload: sent.payload,
+                qos: sent.qos,
+                retain: sent.retain,
+            });
+            let live = live(translator(pair, example), *way, message);
+            assert_eq!(live, wanted.ok(), "{}", place(example));
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "only {compared} examples");
+}
+
+/// A session of the version that the upstream speaks, up to its CONNACK, then the message.
+fn live(translator: Translator, way: Way, message: &Message) -> Option<Message> {
+    let versions = [Version::V311, Version::V5];
+    let version = *versions.iter().find(|version| translator.upstream_speaks(**version)).unwrap();
+    let plan = SessionPlan {
+        translator,
+        limits: SessionLimits::default(),
+        on_refusal: OnRefusal::AckAndDrop,
+    };
+    let now = Instant::now();
+    let mut session = Session::new(Arc::new(plan), now);
+    let (mut to_device, mut to_upstream) = (Vec::new(), Vec::new());
+    let (mut scratch, tally) = (session::Scratch::default(), Tally::default());
+    let mut wake = Wake {
+        now,
+        to_device: &mut to_device,
+        to_upstream: &mut to_upstream,
+        scratch: &mut scratch,
+        tally: &tally,
+    };
+    let connect = Connect {
+        version,
+        clean_start: true,
+        keep_alive_seconds: 0,
+        client_identifier: "",
+        properties: Properties::EMPTY,
+        will: None,
+        user_name: None,
+        password: None,
+    };
+    let mut bytes = Vec::new();
+    connect.encode(&mut bytes).unwrap();
+    session.on_device_bytes(&bytes, &mut wake);
+    assert!(session.wants_upstream(), "{:?}", session.end());
+    session.on_upstream_open(now);
+    bytes.clear();
+    // The upstream claims an older session: its subscriptions are unknown, so nothing is filtered here.
+    let connack = Connack {
+        session_present: true,
+        reason_code: ReasonCode::Success,
+        properties: Properties::EMPTY,
+    };
+    connack.encode(version, &mut bytes).unwrap();
+    session.on_upstream_bytes(&bytes, &mut wake);
+    wake.to_device.clear();
+    wake.to_upstream.clear();
+    bytes.clear();
+    let publish = Publish {
+        dup: false,
+        qos: message.qos,
+        retain: message.retain,
+        topic_name: &message.topic,
+        packet_identifier: PacketIdentifier::new(7).filter(|_| message.qos != Qos::AtMostOnce),
+        properties: Properties::EMPTY,
+        payload: &message.payload,
+    };
+    publish.encode(version, &mut bytes).unwrap();
+    let out = match way {
+        Way::Up => {
+            session.on_device_bytes(&bytes, &mut wake);
+            wake.to_upstream
+        }
+        Way::Down => {
+            session.on_upstream_bytes(&bytes, &mut wake);
+            wake.to_device
+        }
+    };
+    assert_eq!(session.end(), None);
+    let raw = next_packet(out, version, usize::MAX).unwrap()?;
+    let Ok(Packet::Publish(publish)) = Packet::decode(raw, version) else { return None };
+    Some(Message {
+        topic: publish.topic_name.to_owned(),
+        payload: publish.payload.to_vec(),
+        qos: publish.qos,
+        retain: publish.retain,
+    })
 }

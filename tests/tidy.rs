@@ -12,7 +12,7 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("payload", Floor::Pure, &[]),
     ("dialect", Floor::Pure, &["mqtt", "document", "payload"]),
     ("translate", Floor::Pure, &["mqtt", "payload", "dialect"]),
-    ("session", Floor::Pure, &["mqtt", "translate"]),
+    ("session", Floor::Pure, &["mqtt", "dialect", "translate"]),
     ("config", Floor::Pure, &["document", "dialect", "translate", "session"]),
     ("telemetry", Floor::Shell, &["translate", "session"]),
     ("transport", Floor::Shell, &["config"]),
