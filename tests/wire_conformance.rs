@@ -148,7 +148,7 @@ fn fault_10_mqtt_3_1_is_a_version() {
     assert!(matches!(ours(bytes, V311), Ok(Packet::Connect(connect)) if connect.version == V31));
     assert!(!theirs(bytes, V311));
     let bridge = b"\x10\x0D\0\x04MQTT\x84\x02\0\x0A\0\x01c";
-    let refused = WireError::UnsupportedProtocolVersion { level: 0x84, answer_in: V311 };
+    let refused = WireError::UnsupportedProtocolVersion { level: 0x84 };
     assert_eq!(ours(bridge, V311), Err(refused));
     assert_eq!(refused.reason_code(), ReasonCode::UnsupportedProtocolVersion);
 }

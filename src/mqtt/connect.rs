@@ -175,9 +175,7 @@ impl<'a> Connect<'a> {
 fn read_version(reader: &mut Reader<'_>) -> Result<Version, WireError> {
     let name = reader.binary()?;
     let level = reader.byte()?;
-    let answer_in = if level & 0x7F > 4 { Version::V5 } else { Version::V311 };
-    Version::from_protocol(name, level)
-        .ok_or(WireError::UnsupportedProtocolVersion { level, answer_in })
+    Version::from_protocol(name, level).ok_or(WireError::UnsupportedProtocolVersion { level })
 }
 
 fn read_properties<'a>(
@@ -283,19 +281,19 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_protocol_says_how_to_answer() {
-        let cases: [(&[u8], u8, Version); 6] = [
-            (b"\0\x04MQTT\x06", 6, Version::V5),
-            (b"\0\x04MQTT\x03", 3, Version::V311),
-            (b"\0\x06MQIsdp\x04", 4, Version::V311),
-            (b"\0\x04MQTT\x84", 0x84, Version::V311),
-            (b"\0\x04MQTT\x85", 0x85, Version::V5),
-            (b"\0\x01\xFF\x04", 4, Version::V311),
+    fn an_unknown_protocol_says_its_level() {
+        let cases: [(&[u8], u8); 6] = [
+            (b"\0\x04MQTT\x06", 6),
+            (b"\0\x04MQTT\x03", 3),
+            (b"\0\x06MQIsdp\x04", 4),
+            (b"\0\x04MQTT\x84", 0x84),
+            (b"\0\x04MQTT\x85", 0x85),
+            (b"\0\x01\xFF\x04", 4),
         ];
-        for (start, level, answer_in) in cases {
+        for (start, level) in cases {
             let bytes = packet(&[start, b"whatever comes then"]);
             let fault = decode(&bytes).unwrap_err();
-            assert_eq!(fault, WireError::UnsupportedProtocolVersion { level, answer_in });
+            assert_eq!(fault, WireError::UnsupportedProtocolVersion { level });
         }
     }
 

@@ -6,7 +6,6 @@
 use super::packet_type::PacketType;
 use super::property::PropertyIdentifier;
 use super::reason_code::ReasonCode;
-use super::version::Version;
 
 /// Why bytes were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -110,8 +109,6 @@ pub enum WireError {
     UnsupportedProtocolVersion {
         /// The level that CONNECT announces.
         level: u8,
-        /// The version in which a CONNACK is most likely to be understood.
-        answer_in: Version,
     },
     /// The reserved bit, or will flags without will.
     #[error("the flags of CONNECT contradict each other")]

@@ -8,8 +8,7 @@ use super::properties;
 
 /// What a translated session doesn't offer: aliases (topics are rewritten), answers under the upstream's
 /// names, other servers.
-const NOT_OFFERED: [PropertyIdentifier; 5] = [
-    PropertyIdentifier::MaximumPacketSize,
+const NOT_OFFERED: [PropertyIdentifier; 4] = [
     PropertyIdentifier::TopicAliasMaximum,
     PropertyIdentifier::ResponseInformation,
     PropertyIdentifier::ServerReference,
@@ -59,14 +58,22 @@ impl Session {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         }
-        let limit = u32::try_from(self.packet_limit(connack.properties)).unwrap_or(u32::MAX);
+        let lowered = self.lowered_limit(connack.properties);
         let plain = self.plan.translator.is_plain();
-        let dropped = if plain { &NOT_OFFERED[..1] } else { &NOT_OFFERED[..] };
-        let own = [Property::MaximumPacketSize(limit), Property::SharedSubscriptionAvailable(0)];
-        let added = if plain { &own[..1] } else { &own[..] };
+        if plain && lowered.is_none() {
+            wake.to_device.extend_from_slice(raw.bytes);
+            return Ok(());
+        }
+        let mut dropped = if plain { Vec::new() } else { NOT_OFFERED.to_vec() };
+        let mut added =
+            if plain { Vec::new() } else { vec![Property::SharedSubscriptionAvailable(0)] };
+        if let Some(lowered) = lowered {
+            dropped.push(PropertyIdentifier::MaximumPacketSize);
+            added.push(lowered);
+        }
         let buffer = &mut wake.scratch.properties;
         let properties =
-            properties::without(connack.properties, dropped, added, buffer).map_err(|_| LARGE)?;
+            properties::without(connack.properties, &dropped, &added, buffer).map_err(|_| LARGE)?;
         Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
     }
 }

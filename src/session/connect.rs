@@ -19,6 +19,10 @@ const NOT_ENCODED: Refusal =
 const ENHANCED: Refusal =
     Refusal::new(Reason::KindUnsupported, "enhanced authentication doesn't pass a translation");
 
+/// A packet can't be larger than this (the largest remaining length with its header), so a limit of this size
+/// is none.
+const PACKET_SIZE_MAX: usize = 268_435_460;
+
 /// Characters of a client identifier that the log shows at most.
 const SHOWN_MAX: usize = 128;
 
@@ -103,18 +107,18 @@ impl Session {
         properties::maximum_packet_size(properties).map_or(own, |bytes| own.min(bytes as usize))
     }
 
-    /// `plain`: the same bytes, except that version 5 tells the upstream what the proxy takes at most.
+    /// `plain`: the same bytes, except that a version 5 upstream is told what the proxy takes at most, where
+    /// that is less than what the device takes.
     fn pass_connect(
         &self,
         connect: &Connect<'_>,
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), Refused> {
-        if connect.version != Version::V5 {
+        let Some(lowered) = self.lowered_limit(connect.properties) else {
             wake.to_upstream.extend_from_slice(raw.bytes);
             return Ok(());
-        }
-        let lowered = Property::MaximumPacketSize(self.announced_limit());
+        };
         let dropped = [PropertyIdentifier::MaximumPacketSize];
         let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
         let properties = properties::without(
@@ -128,9 +132,14 @@ impl Session {
         connect.encode(wake.to_upstream).map_err(|_| refused(NOT_ENCODED))
     }
 
-    /// What version 5 peers are told as Maximum Packet Size.
-    fn announced_limit(&self) -> u32 {
-        u32::try_from(self.device_takes).unwrap_or(u32::MAX)
+    /// The Maximum Packet Size that one side has to be told, where the proxy takes less than the other side
+    /// announces. Only version 5 has it.
+    pub(super) fn lowered_limit(&self, announced: Properties<'_>) -> Option<Property<'static>> {
+        let own = self.plan.limits.packet_size_max;
+        let theirs = properties::maximum_packet_size(announced)
+            .map_or(PACKET_SIZE_MAX, |bytes| bytes as usize);
+        let lowered = (self.version == Version::V5 && own < theirs).then_some(own)?;
+        u32::try_from(lowered).ok().map(Property::MaximumPacketSize)
     }
 
     fn translate_connect(
@@ -175,14 +184,17 @@ impl Session {
         if self.version != Version::V5 {
             return Ok(PropertyBuffer::new());
         }
-        let mut dropped =
-            vec![PropertyIdentifier::MaximumPacketSize, PropertyIdentifier::TopicAliasMaximum];
+        let lowered = self.lowered_limit(given);
+        let mut dropped = vec![PropertyIdentifier::TopicAliasMaximum];
+        if lowered.is_some() {
+            dropped.push(PropertyIdentifier::MaximumPacketSize);
+        }
         if clean {
             dropped.push(PropertyIdentifier::SessionExpiryInterval);
         }
         let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
-        let lowered = [Property::MaximumPacketSize(self.announced_limit())];
-        let kept = properties::without(given, &dropped, &lowered, buffer).map_err(refused)?;
+        let kept =
+            properties::without(given, &dropped, lowered.as_slice(), buffer).map_err(refused)?;
         let mut own = PropertyBuffer::new();
         for property in kept.iter() {
             let secret = matches!(property, Property::UserProperty(name, _) if self.plan.translator.is_secret(Way::Up, name));
@@ -273,11 +285,12 @@ fn refused_text(refusal: ConnectRefusal) -> Refused {
 }
 
 /// A malformed CONNECT is answered where the answer can be understood (v5 section 3.1.4, 3.1.1 [MQTT-3.1.2-2]
-/// and [MQTT-3.1.3-8]); otherwise the connection just closes.
+/// and [MQTT-3.1.3-8]), in the form that every client since 3.1 reads; otherwise the connection just closes.
 fn refuse_malformed(error: WireError, wake: &mut Wake<'_>) {
     let version = match error {
-        WireError::UnsupportedProtocolVersion { answer_in, .. } => answer_in,
-        WireError::ClientIdentifierInvalid => Version::V311,
+        WireError::UnsupportedProtocolVersion { .. } | WireError::ClientIdentifierInvalid => {
+            Version::V311
+        }
         _ => return,
     };
     let connack = Connack {

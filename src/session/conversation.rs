@@ -409,7 +409,10 @@ impl Session {
                 self.refuse_connect(end, ReasonCode::ServerUnavailable, wake);
             }
             Phase::Running => {
-                self.tell_device(end, wake);
+                // With `plain` the device sees what the broker did, which was to say nothing.
+                if end != End::UpstreamClosed || !self.plan.translator.is_plain() {
+                    self.tell_device(end, wake);
+                }
                 self.tell_upstream(end, wake);
                 self.phase = Phase::Ended(end);
             }

@@ -215,10 +215,15 @@ class Proxy:
             binary = os.environ.get("INTERLINGUA_BIN")
             if not binary:
                 raise RuntimeError("INTERLINGUA_BIN is not set: the path of the interlingua binary (tests/run sets it)")
-            self._announced(
-                [binary, "serve", "--listen", f"tcp://{HOST}:0", "--from", "plain"]
-                + ["--upstream", f"mqtt://{HOST}:{upstream}", "--to", "plain"]
+            # Without a limit of its own the proxy has nothing to announce, and can't be told from the broker.
+            self.folder = tempfile.mkdtemp(prefix="blackbox-")
+            config = pathlib.Path(self.folder) / "interlingua.toml"
+            config.write_text(
+                "[limits]\npacket_size_max = 268435460\n"
+                f"[[listener]]\nname = 'device'\nbind = '{HOST}:0'\ndialect = 'plain'\nupstream = 'broker'\n"
+                f"[[upstream]]\nname = 'broker'\nurl = 'mqtt://{HOST}:{upstream}'\ndialect = 'plain'\n"
             )
+            self._announced([binary, "serve", "--config", str(config)])
 
     def _announced(self, command: list):
         """A program that binds port 0 and says which port that became."""
