@@ -171,6 +171,8 @@ fn filters_are_mapped_within_the_own_device() {
         ("+/7/subscribe", &own),
         ("TOL/7/subscribe", &own),
         ("TOK/77/other", &own),
+        ("TOK/json/#", &own),
+        ("TOK//subscribe", &own),
         ("TOK/json/77", &own),
         ("$share/g/TOK/77/subscribe", &own),
         ("$SYS/#", &own),

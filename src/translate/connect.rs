@@ -40,6 +40,8 @@ pub enum ConnectRefusal {
 
 const FOREIGN_ID: Refusal =
     Refusal::new(Reason::UnknownDevice, "the client identifier doesn't have the dialect's form");
+const SECRET_ID: Refusal =
+    Refusal::new(Reason::CredentialTopic, "the client identifier holds a secret");
 const LONG_ID: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the upstream's client identifier gets too long");
 const NO_ID: Refusal = Refusal::new(
@@ -61,6 +63,9 @@ pub(crate) fn connect(
     user_name: Option<&str>,
     password: Option<&[u8]>,
 ) -> Result<ConnectPlan, ConnectRefusal> {
+    if holds_secret(device, client_identifier) {
+        return Err(ConnectRefusal::ClientIdentifier(SECRET_ID));
+    }
     let known = known_of(device, client_identifier).map_err(ConnectRefusal::ClientIdentifier)?;
     check_credentials(device, &known, user_name, password).map_err(ConnectRefusal::Credentials)?;
     let names =
@@ -76,6 +81,12 @@ pub(crate) fn connect(
     let password =
         rules.password.as_ref().and_then(|template| values.render(template)).map(Secret::new);
     Ok(ConnectPlan { client_identifier, user_name, password, names })
+}
+
+/// Its parts go to the other side, where no secret of this side may be seen.
+fn holds_secret(device: &Side, client_identifier: &str) -> bool {
+    let mut secrets = device.values.iter().filter(|(_, value)| matches!(value, Value::Secret(_)));
+    secrets.any(|(_, secret)| client_identifier.contains(secret.reveal()))
 }
 
 /// Takes the client identifier apart. An empty one says nothing.

@@ -221,6 +221,12 @@ fn unify(filter: &str, levels: &[Level], side: &Side) -> Option<Vec<(Box<str>, B
                     (None, "+") => bounds.push((variable.clone(), Bound::Free)),
                     (None, text) => {
                         let inside = text.strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
+                        let known = side.dialect.variable(variable);
+                        if inside.is_empty()
+                            || known.is_some_and(|known| known.rule.is_reserved(inside))
+                        {
+                            return None;
+                        }
                         bounds.push((variable.clone(), Bound::Fixed(inside.to_owned())));
                     }
                 }
