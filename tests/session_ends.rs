@@ -137,7 +137,6 @@ fn the_will(qos: Qos) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn an_emulated_will_is_published_when_the_device_vanishes_in_any_way() {
     type Vanish = fn(Script) -> Script;
     let ways: [(Vanish, &str); 6] = [
@@ -230,7 +229,6 @@ fn in_5_any_good_bye_but_the_normal_one_publishes_the_will() {
 // ---- keep alive ----
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_silent_device_is_ended_after_one_and_a_half_times_its_keep_alive() {
     for script in [pairs::plain(V311), pairs::plain(V5), pairs::thingscale_to_omnicore()] {
         let v = script.version();
@@ -244,7 +242,6 @@ fn a_silent_device_is_ended_after_one_and_a_half_times_its_keep_alive() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn any_packet_keeps_a_device_alive_and_a_part_of_one_does_not() {
     pairs::plain(V311)
         .connected()
@@ -262,7 +259,6 @@ fn any_packet_keeps_a_device_alive_and_a_part_of_one_does_not() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn no_keep_alive_is_no_timeout_and_the_upstream_may_choose_another() {
     let base = Connect { keep_alive_seconds: 0, ..connect_of(V5, "dev") };
     let own = properties(&[pairs::own_limit()]);

@@ -42,7 +42,7 @@ impl Session {
         {
             subscriptions.resume();
         }
-        self.keep_alive.device_spoke(wake.now);
+        self.keep_alive.established(wake.now);
         self.phase = Phase::Running;
         self.phase_deadline = None;
         wake.tally.established.add(1);
