@@ -176,7 +176,6 @@ fn an_emulated_will_waits_no_longer_than_the_upstreams_timeout() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_device_that_is_gone_receives_nothing_more() {
     let left = || with_will(Q1).device_closes().upstream_receives(the_will(Q1));
     left()
@@ -204,7 +203,6 @@ fn an_emulated_will_is_dropped_by_a_good_bye_and_lost_with_its_upstream() {
 
 /// [MQTT-3.1.2-10]: only reason code 0 deletes the will.
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn in_5_any_good_bye_but_the_normal_one_publishes_the_will() {
     let topic = "h1/gw1/lamp1/light/out";
     let body = b"{\"type\":\"periodic_report\",\"value\":0}";

@@ -4,10 +4,9 @@
 use crate::mqtt::{Acknowledgement, AcknowledgementKind, RawPacket, ReasonCode, Version};
 use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::Exchange;
-use super::will::WILL_IDENTIFIER;
 
 impl Session {
     /// PUBACK, PUBREC or PUBCOMP from the upstream, for a message of the device.
@@ -18,14 +17,6 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
-        if let Phase::Leaving(end) = self.phase {
-            if WILL_IDENTIFIER == Some(given.packet_identifier)
-                && kind == AcknowledgementKind::Puback
-            {
-                self.say_good_bye(end, wake);
-            }
-            return Ok(());
-        }
         let forwarded = self.up.at(given.packet_identifier) == Some(Exchange::Forwarded);
         if forwarded && kind == AcknowledgementKind::Puback {
             return self.finish_clamped(Way::Up, &given, wake);

@@ -327,6 +327,9 @@ impl Session {
         {
             return Err(End::UpstreamProtocol("a packet before CONNACK"));
         }
+        if let Phase::Leaving(end) = self.phase {
+            return self.upstream_packet_to_nobody(end, raw, wake);
+        }
         match raw.packet_type {
             PacketType::Connack if self.phase == Phase::AwaitConnack => self.on_connack(raw, wake),
             PacketType::Connack => Err(End::UpstreamProtocol("a second CONNACK")),
@@ -431,7 +434,8 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) {
-        if disconnect.reason_code == ReasonCode::DisconnectWithWillMessage && self.will.is_some() {
+        // Only the normal good-bye deletes the will (v5 [MQTT-3.1.2-10]).
+        if disconnect.reason_code != ReasonCode::Success && self.will.is_some() {
             self.leave(End::DeviceDisconnected, wake);
             return;
         }
