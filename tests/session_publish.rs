@@ -171,7 +171,6 @@ fn qos_2_up_is_clamped_and_pubrec_waits_for_puback() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_clamped_message_sent_again_is_not_sent_twice_in_any_state() {
     let again = publish(V311, Publish { dup: true, ..measured(Q2, 5) });
     pairs::thingscale_to_omnicore()
@@ -197,7 +196,6 @@ fn a_clamped_message_sent_again_is_not_sent_twice_in_any_state() {
 
 /// OmniCore ends the connection at the first packet of a QoS 2 exchange.
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_pubrel_of_an_older_connection_never_reaches_an_upstream_without_qos_2() {
     pairs::thingscale_to_omnicore()
         .connected()
@@ -215,7 +213,6 @@ fn a_pubrel_of_an_older_connection_never_reaches_an_upstream_without_qos_2() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_pubrel_before_its_pubrec_breaks_the_protocol() {
     pairs::thingscale_to_omnicore()
         .connected()
@@ -227,7 +224,6 @@ fn a_pubrel_before_its_pubrec_breaks_the_protocol() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn acknowledgements_of_an_exchange_that_ended_here_go_no_further() {
     for stray in [puback(V311, 5), pubrec(V311, 5), pubcomp(V311, 5)] {
         pairs::thingscale_to_omnicore()

@@ -1,12 +1,23 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP. Those of exchanges that pass untouched go on as they are; those of
 //! exchanges that end in the proxy are answered here.
 
-use crate::mqtt::{Acknowledgement, AcknowledgementKind, RawPacket, ReasonCode, Version};
+use crate::mqtt::{Acknowledgement, AcknowledgementKind, Qos, RawPacket, ReasonCode, Version};
 use crate::translate::Way;
 
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::Exchange;
+
+const EARLY: &str = "a PUBREL before its PUBREC";
+
+/// What became of a PUBREL.
+enum Release {
+    Answered,
+    /// The message isn't with its receiver yet.
+    Early,
+    /// The exchange is between the two sides.
+    Foreign,
+}
 
 impl Session {
     /// PUBACK, PUBREC or PUBCOMP from the upstream, for a message of the device.
@@ -17,12 +28,17 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
-        let forwarded = self.up.at(given.packet_identifier) == Some(Exchange::Forwarded);
-        if forwarded && kind == AcknowledgementKind::Puback {
-            return self.finish_clamped(Way::Up, &given, wake);
+        match self.up.at(given.packet_identifier) {
+            Some(Exchange::Forwarded) if kind == AcknowledgementKind::Puback => {
+                self.finish_clamped(Way::Up, &given, wake)
+            }
+            // The sender's exchange is with the proxy; it would take these for its own.
+            Some(_) => Ok(()),
+            None => {
+                wake.to_device.extend_from_slice(raw.bytes);
+                Ok(())
+            }
         }
-        wake.to_device.extend_from_slice(raw.bytes);
-        Ok(())
     }
 
     /// PUBACK, PUBREC or PUBCOMP from the device, for a message of the upstream.
@@ -33,12 +49,17 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
-        let forwarded = self.down.at(given.packet_identifier) == Some(Exchange::Forwarded);
-        if forwarded && kind == AcknowledgementKind::Puback {
-            return self.finish_clamped(Way::Down, &given, wake);
+        match self.down.at(given.packet_identifier) {
+            Some(Exchange::Forwarded) if kind == AcknowledgementKind::Puback => {
+                self.finish_clamped(Way::Down, &given, wake)
+            }
+            // The sender's exchange is with the proxy; it would take these for its own.
+            Some(_) => Ok(()),
+            None => {
+                wake.to_upstream.extend_from_slice(raw.bytes);
+                Ok(())
+            }
         }
-        wake.to_upstream.extend_from_slice(raw.bytes);
-        Ok(())
     }
 
     /// The receiver has a clamped message: only now is its sender told PUBREC.
@@ -70,19 +91,15 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
-        if self.up.at(given.packet_identifier) == Some(Exchange::Released) {
-            self.up.finish(given.packet_identifier);
-            let kind = AcknowledgementKind::Pubcomp;
-            return self.acknowledge(
-                Way::Up,
-                kind,
-                given.packet_identifier,
-                ReasonCode::Success,
-                wake,
-            );
+        let known = self.plan.translator.upstream_limits().qos_max;
+        match self.release(Way::Up, &given, known, wake) {
+            Release::Answered => Ok(()),
+            Release::Early => Err(End::DeviceProtocol(EARLY)),
+            Release::Foreign => {
+                wake.to_upstream.extend_from_slice(raw.bytes);
+                Ok(())
+            }
         }
-        wake.to_upstream.extend_from_slice(raw.bytes);
-        Ok(())
     }
 
     /// PUBREL from the upstream.
@@ -92,18 +109,39 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
-        if self.down.at(given.packet_identifier) == Some(Exchange::Released) {
-            self.down.finish(given.packet_identifier);
-            let kind = AcknowledgementKind::Pubcomp;
-            return self.acknowledge(
-                Way::Down,
-                kind,
-                given.packet_identifier,
-                ReasonCode::Success,
-                wake,
-            );
+        let known = self.plan.translator.device_limits().qos_max;
+        match self.release(Way::Down, &given, known, wake) {
+            Release::Answered => Ok(()),
+            Release::Early => Err(End::UpstreamProtocol(EARLY)),
+            Release::Foreign => {
+                wake.to_device.extend_from_slice(raw.bytes);
+                Ok(())
+            }
         }
-        wake.to_device.extend_from_slice(raw.bytes);
-        Ok(())
+    }
+
+    /// Answers the PUBREL of an exchange that ends here. `known` is the highest QoS that the receiver's
+    /// platform knows: one without QoS 2 may never see a PUBREL (OmniCore disconnects), not even that of an
+    /// exchange which began in an older connection.
+    fn release(
+        &mut self,
+        way: Way,
+        given: &Acknowledgement<'_>,
+        known: Qos,
+        wake: &mut Wake<'_>,
+    ) -> Release {
+        let identifier = given.packet_identifier;
+        let exchanges = if way == Way::Up { &mut self.up } else { &mut self.down };
+        let reason_code = match exchanges.at(identifier) {
+            Some(Exchange::Forwarded) => return Release::Early,
+            Some(Exchange::Released) => ReasonCode::Success,
+            None if known < Qos::ExactlyOnce => ReasonCode::PacketIdentifierNotFound,
+            None => return Release::Foreign,
+        };
+        exchanges.finish(identifier);
+        let kind = AcknowledgementKind::Pubcomp;
+        // It has five bytes at most, and always fits.
+        let _ = self.acknowledge(way, kind, identifier, reason_code, wake);
+        Release::Answered
     }
 }
