@@ -396,7 +396,6 @@ fn more_open_exchanges_than_the_limit_end_the_session() {
 
 /// It is the upstream that has too many open; the device did nothing wrong.
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn the_upstream_is_told_when_it_has_too_many_exchanges_open() {
     let lost = |id| publish(V311, publish_of(Q2, id, "/plant/d77/config", b"x"));
     pairs::thingscale_to_omnicore()

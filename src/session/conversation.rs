@@ -383,7 +383,7 @@ impl Session {
             Phase::Ended(_) | Phase::Leaving(_) => {}
             Phase::AwaitConnack => self.phase = Phase::Ended(end),
             Phase::Running => {
-                self.tell_device(end, wake);
+                self.tell_device(end.reason_code(), wake);
                 self.leave(end, wake);
             }
         }
@@ -398,7 +398,9 @@ impl Session {
                 self.refuse_connect(end, ReasonCode::ServerUnavailable, wake);
             }
             Phase::Running => {
-                self.tell_device(end, wake);
+                // Whatever it was, the device is not to blame.
+                let told = end.reason_code().map(|_| ReasonCode::UnspecifiedError);
+                self.tell_device(told, wake);
                 self.tell_upstream(end, wake);
                 self.phase = Phase::Ended(end);
             }
@@ -406,8 +408,8 @@ impl Session {
     }
 
     /// DISCONNECT to the device: only version 5 has it from a server.
-    fn tell_device(&self, end: End, wake: &mut Wake<'_>) {
-        if let Some(reason_code) = end.reason_code().filter(|_| self.version == Version::V5) {
+    fn tell_device(&self, reason_code: Option<ReasonCode>, wake: &mut Wake<'_>) {
+        if let Some(reason_code) = reason_code.filter(|_| self.version == Version::V5) {
             let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
             // Without properties a DISCONNECT always fits.
             let _ = disconnect.encode(self.version, wake.to_device);
@@ -419,6 +421,7 @@ impl Session {
         let reason_code = match end {
             End::UpstreamMalformed(error) => error.reason_code(),
             End::UpstreamProtocol(_) => ReasonCode::ProtocolError,
+            End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
             _ => return,
         };
         if self.version == Version::V5 {
