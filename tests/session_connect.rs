@@ -57,7 +57,6 @@ fn an_upstream_that_closes_before_connack_refuses_the_device() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn an_upstream_that_never_opens_or_never_answers_is_given_one_timeout_for_both() {
     for script in every_pair() {
         let connect = script.opening().device_connect;
@@ -96,7 +95,6 @@ fn the_refusal_of_the_upstream_reaches_the_device() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_stopping_proxy_refuses_those_that_are_not_accepted_yet() {
     for script in every_pair() {
         let version = script.version();

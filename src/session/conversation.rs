@@ -162,11 +162,12 @@ impl Session {
         }
     }
 
-    /// The upstream's connection is open.
+    /// The upstream's connection is open, and CONNECT goes out now. The deadline stays: it is for opening and
+    /// CONNACK together.
     pub fn on_upstream_open(&mut self, now: Instant) {
         if self.phase == Phase::AwaitUpstream {
             self.phase = Phase::AwaitConnack;
-            self.phase_deadline = Some(now + self.plan.limits.upstream_timeout);
+            self.keep_alive.upstream_told(now);
         }
     }
 
@@ -182,7 +183,8 @@ impl Session {
         match self.phase {
             Phase::Running => self.end_for_device(End::Drained, wake),
             Phase::AwaitUpstream | Phase::AwaitConnack => {
-                self.refuse_connect(End::Drained, ReasonCode::ServerShuttingDown, wake);
+                // CONNACK has no "server shutting down" (v5 section 3.2.2.2).
+                self.refuse_connect(End::Drained, ReasonCode::ServerUnavailable, wake);
             }
             Phase::AwaitConnect => self.phase = Phase::Ended(End::Drained),
             Phase::Leaving(_) | Phase::Ended(_) => {}
