@@ -367,7 +367,6 @@ fn a_second_connack_ends_the_session() {
 
 /// What [MQTT-3.2.2-2] forbids would switch the proxy's own filter off.
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_translated_session_that_began_clean_has_no_past() {
     let v = Version::V311;
     pairs::thingscale_to_omnicore()

@@ -18,6 +18,8 @@ const NOT_OFFERED: [PropertyIdentifier; 5] = [
 
 const LARGE: End = End::UpstreamProtocol("the properties of CONNACK don't fit a packet");
 
+const NO_PAST: End = End::UpstreamProtocol("a session of old where a clean one was asked for");
+
 impl Session {
     /// The upstream's CONNACK.
     pub(super) fn on_connack(
@@ -26,6 +28,12 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let connack = Connack::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        if let Some(subscriptions) = &mut self.subscriptions
+            && connack.session_present
+            && !subscriptions.resume()
+        {
+            return Err(NO_PAST);
+        }
         self.write_connack(&connack, raw, wake)?;
         if connack.reason_code.is_error() {
             self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
@@ -37,11 +45,6 @@ impl Session {
             self.keep_alive.set(seconds);
         }
         self.upstream_takes = self.packet_limit(connack.properties);
-        if let Some(subscriptions) = &mut self.subscriptions
-            && connack.session_present
-        {
-            subscriptions.resume();
-        }
         self.keep_alive.established(wake.now);
         self.phase = Phase::Running;
         self.phase_deadline = None;

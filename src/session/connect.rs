@@ -140,10 +140,11 @@ impl Session {
             self.upstream_properties(connect.properties, clean, &mut wake.scratch.properties)?;
         self.write_connect(connect, &names, &properties, wake)?;
         self.names = names.names;
-        self.subscriptions = Some(Box::default());
-        if clean {
-            self.subscriptions = Some(Box::new(Subscriptions::of_new_session()));
-        }
+        let subscriptions = match clean || connect.clean_start {
+            true => Subscriptions::of_new_session(),
+            false => Subscriptions::default(),
+        };
+        self.subscriptions = Some(Box::new(subscriptions));
         Ok(())
     }
 

@@ -14,6 +14,7 @@ pub(super) struct Subscriptions {
     owed: HashMap<PacketIdentifier, Owed, RandomState>,
     /// The upstream kept an older session: its filters are not known here.
     resumed: bool,
+    began_clean: bool,
 }
 
 #[derive(Debug)]
@@ -62,14 +63,17 @@ impl Answer {
 }
 
 impl Subscriptions {
-    /// Of a session that can't have older filters.
+    /// Of a session that was asked to begin clean: it can't have older filters.
     pub(super) fn of_new_session() -> Self {
-        Self::default()
+        Self { began_clean: true, ..Self::default() }
     }
 
-    /// The upstream kept the session: there may be filters that nobody told the proxy.
-    pub(super) fn resume(&mut self) {
-        self.resumed = true;
+    /// The upstream says that it kept the session: there may be filters that nobody told the proxy. `false`
+    /// when it can't have ([MQTT-3.2.2-2]).
+    #[must_use]
+    pub(super) fn resume(&mut self) -> bool {
+        self.resumed = !self.began_clean;
+        self.resumed
     }
 
     /// Whether the device asked for a topic. Unknown filters of a resumed session may ask for anything.
@@ -145,8 +149,9 @@ mod tests {
         subscriptions.add("h/+/in", &[]);
         assert!(subscriptions.asks_for("h/a/in"));
         assert!(!subscriptions.asks_for("h/a/out"));
-        subscriptions.resume();
+        assert!(subscriptions.resume());
         assert!(subscriptions.asks_for("h/a/out"), "an older session may have asked for it");
+        assert!(!Subscriptions::of_new_session().resume());
     }
 
     #[test]
