@@ -221,7 +221,6 @@ fn what_connect_says_wrong_is_refused_with_its_own_code() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn enhanced_authentication_passes_plain_and_nothing_else() {
     let v = Version::V5;
     let method = [Property::AuthenticationMethod("m"), Property::AuthenticationData(b"1")];
@@ -378,7 +377,6 @@ fn a_translated_session_that_began_clean_has_no_past() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn omnicore_is_never_asked_to_keep_a_session() {
     let v = Version::V311;
     let given = Connect { clean_start: false, ..connect_of(v, "77_x1") };
@@ -408,6 +406,12 @@ fn omnicore_is_never_asked_to_keep_a_session() {
             ReasonCode::Success,
             &[limit, shared, Property::SessionExpiryInterval(0)],
         ))
+        .device_sends(disconnect_with(
+            v,
+            ReasonCode::Success,
+            &[Property::SessionExpiryInterval(60)],
+        ))
+        .upstream_receives(disconnect(v, ReasonCode::Success))
         .play();
 }
 
@@ -442,7 +446,6 @@ fn both_sides_are_told_the_smaller_packet_limit() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_translated_connack_offers_no_aliases_no_other_server_and_no_secret() {
     let v = Version::V5;
     let [limit, shared] = pairs::told();

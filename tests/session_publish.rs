@@ -461,7 +461,6 @@ fn a_response_topic_that_leads_nowhere_refuses_the_message() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn secrets_stay_behind_in_every_packet_that_has_properties() {
     let secret = [
         Property::UserProperty("access_key", pairs::ACCESS_KEY),

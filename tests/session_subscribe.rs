@@ -308,7 +308,6 @@ fn unsubscribing_answers_each_filter_in_its_order() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn secrets_in_subscriptions_stay_behind() {
     let secret = [
         Property::UserProperty("access_key", pairs::ACCESS_KEY),

@@ -7,6 +7,7 @@ use crate::translate::Way;
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::Exchange;
+use super::properties;
 
 const EARLY: &str = "a PUBREL before its PUBREC";
 
@@ -35,7 +36,7 @@ impl Session {
             // The sender's exchange is with the proxy; it would take these for its own.
             Some(_) => Ok(()),
             None => {
-                wake.to_device.extend_from_slice(raw.bytes);
+                self.pass_acknowledgement(Way::Down, &given, raw, wake);
                 Ok(())
             }
         }
@@ -56,9 +57,32 @@ impl Session {
             // The sender's exchange is with the proxy; it would take these for its own.
             Some(_) => Ok(()),
             None => {
-                wake.to_upstream.extend_from_slice(raw.bytes);
+                self.pass_acknowledgement(Way::Up, &given, raw, wake);
                 Ok(())
             }
+        }
+    }
+
+    /// Passes an acknowledgement on: the same bytes, but for properties that have to stay behind.
+    fn pass_acknowledgement(
+        &self,
+        way: Way,
+        given: &Acknowledgement<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
+        let translator = &self.plan.translator;
+        let kept =
+            properties::guard(given.properties, way, translator, &mut wake.scratch.properties);
+        let out = match way {
+            Way::Up => &mut *wake.to_upstream,
+            Way::Down => &mut *wake.to_device,
+        };
+        if kept == given.properties {
+            out.extend_from_slice(raw.bytes);
+        } else {
+            // It is shorter than what was decoded.
+            let _ = Acknowledgement { properties: kept, ..*given }.encode(self.version, out);
         }
     }
 
@@ -96,7 +120,7 @@ impl Session {
             Release::Answered => Ok(()),
             Release::Early => Err(End::DeviceProtocol(EARLY)),
             Release::Foreign => {
-                wake.to_upstream.extend_from_slice(raw.bytes);
+                self.pass_acknowledgement(Way::Up, &given, raw, wake);
                 Ok(())
             }
         }
@@ -114,7 +138,7 @@ impl Session {
             Release::Answered => Ok(()),
             Release::Early => Err(End::UpstreamProtocol(EARLY)),
             Release::Foreign => {
-                wake.to_device.extend_from_slice(raw.bytes);
+                self.pass_acknowledgement(Way::Down, &given, raw, wake);
                 Ok(())
             }
         }

@@ -1,19 +1,21 @@
 //! CONNACK: the upstream's verdict reaches the device, with what the proxy itself has to lower.
 
 use crate::mqtt::{Connack, Property, PropertyIdentifier, RawPacket, Version};
+use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::{Phase, Scratch, Session, Wake};
 use super::end::End;
 use super::properties;
 
 /// What a translated session doesn't offer: aliases (topics are rewritten), answers under the upstream's
-/// names, other servers.
-const NOT_OFFERED: [PropertyIdentifier; 5] = [
+/// names, other servers. The last only where the platform keeps no session.
+const NOT_OFFERED: [PropertyIdentifier; 6] = [
     PropertyIdentifier::MaximumPacketSize,
     PropertyIdentifier::TopicAliasMaximum,
     PropertyIdentifier::ResponseInformation,
     PropertyIdentifier::ServerReference,
     PropertyIdentifier::SharedSubscriptionAvailable,
+    PropertyIdentifier::SessionExpiryInterval,
 ];
 
 const LARGE: End = End::UpstreamProtocol("the properties of CONNACK don't fit a packet");
@@ -58,18 +60,34 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        if self.version != Version::V5 || connack.reason_code.is_error() {
+        let plain = self.plan.translator.is_plain();
+        let refused = connack.reason_code.is_error();
+        if self.version != Version::V5 || (plain && refused) {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         }
-        let limit = u32::try_from(self.packet_limit(connack.properties)).unwrap_or(u32::MAX);
-        let plain = self.plan.translator.is_plain();
-        let dropped = if plain { &NOT_OFFERED[..1] } else { &NOT_OFFERED[..] };
-        let own = [Property::MaximumPacketSize(limit), Property::SharedSubscriptionAvailable(0)];
-        let added = if plain { &own[..1] } else { &own[..] };
-        let buffer = &mut wake.scratch.properties;
-        let properties =
-            properties::without(connack.properties, dropped, added, buffer).map_err(|_| LARGE)?;
+        let own = self.own_of_connack(connack);
+        let (dropped, added) = match (plain, refused) {
+            (true, _) => (&NOT_OFFERED[..1], &own[..1]),
+            (false, true) => (&NOT_OFFERED[..5], &[][..]),
+            (false, false) if self.loses_session => (&NOT_OFFERED[..], &own[..]),
+            (false, false) => (&NOT_OFFERED[..5], &own[..2]),
+        };
+        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
+        let given =
+            properties::guard(connack.properties, Way::Down, &self.plan.translator, guarded);
+        let properties = properties::without(given, dropped, added, buffer).map_err(|_| LARGE)?;
         Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
+    }
+
+    /// What the proxy itself says in a CONNACK of 5. The last: the device's session won't be kept, though the
+    /// upstream wasn't asked to (v5 section 3.2.2.3.2).
+    fn own_of_connack(&self, connack: &Connack<'_>) -> [Property<'static>; 3] {
+        let limit = u32::try_from(self.packet_limit(connack.properties)).unwrap_or(u32::MAX);
+        [
+            Property::MaximumPacketSize(limit),
+            Property::SharedSubscriptionAvailable(0),
+            Property::SessionExpiryInterval(0),
+        ]
     }
 }

@@ -145,6 +145,8 @@ impl Session {
             false => Subscriptions::default(),
         };
         self.subscriptions = Some(Box::new(subscriptions));
+        let expiry = connect.properties.find(PropertyIdentifier::SessionExpiryInterval);
+        self.loses_session = clean && expiry.is_some();
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::mqtt::{
     AcknowledgementKind, Auth, Disconnect, PINGREQ, PINGRESP, PacketType, Properties,
-    PropertyBuffer, RawPacket, ReasonCode, Version, WireError, next_packet,
+    PropertyBuffer, PropertyIdentifier, RawPacket, ReasonCode, Version, WireError, next_packet,
 };
 use crate::translate::{self, Refusal, SessionNames, Way};
 
@@ -13,6 +13,7 @@ use super::end::End;
 use super::exchanges::Exchanges;
 use super::keep_alive::{Asker, KeepAlive};
 use super::plan::SessionPlan;
+use super::properties;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
 use super::will::EmulatedWill;
@@ -22,6 +23,8 @@ use super::will::EmulatedWill;
 pub struct Scratch {
     pub(super) names: translate::Scratch,
     pub(super) properties: PropertyBuffer,
+    /// For what is guarded first and changed then.
+    pub(super) guarded: PropertyBuffer,
 }
 
 /// What a session gets with each call: the time, where to write, what to count with.
@@ -70,6 +73,8 @@ pub struct Session {
     /// The largest packet that each side takes.
     pub(super) device_takes: usize,
     pub(super) upstream_takes: usize,
+    /// The device asked for a session that outlives the connection, and the upstream's platform has none.
+    pub(super) loses_session: bool,
     refusal: Option<(Way, Refusal)>,
 }
 
@@ -90,6 +95,7 @@ impl Session {
             will: None,
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
+            loses_session: false,
             refusal: None,
             plan,
         }
@@ -355,12 +361,15 @@ impl Session {
             }
             PacketType::Disconnect if self.version == Version::V5 => {
                 let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
-                wake.to_device.extend_from_slice(raw.bytes);
+                self.pass_disconnect(Way::Down, disconnect, raw, wake);
                 self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
                 Ok(())
             }
             PacketType::Auth => {
                 Auth::decode(raw, self.version).map_err(malformed)?;
+                if !self.plan.translator.is_plain() {
+                    return Err(End::UpstreamProtocol("an authentication that nobody began"));
+                }
                 wake.to_device.extend_from_slice(raw.bytes);
                 Ok(())
             }
@@ -433,6 +442,33 @@ impl Session {
         }
     }
 
+    /// Passes a DISCONNECT on: the same bytes, but for properties that have to stay behind.
+    fn pass_disconnect(
+        &self,
+        way: Way,
+        given: Disconnect<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
+        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
+        let mut kept = properties::guard(given.properties, way, &self.plan.translator, guarded);
+        if self.loses_session && way == Way::Up {
+            // What CONNECT didn't ask for can't be prolonged (v5 section 3.14.2.2.2).
+            let dropped = [PropertyIdentifier::SessionExpiryInterval];
+            kept = properties::without(kept, &dropped, &[], buffer).unwrap_or(Properties::EMPTY);
+        }
+        let out = match way {
+            Way::Up => &mut *wake.to_upstream,
+            Way::Down => &mut *wake.to_device,
+        };
+        if kept == given.properties {
+            out.extend_from_slice(raw.bytes);
+        } else {
+            // It is shorter than what was decoded.
+            let _ = Disconnect { properties: kept, ..given }.encode(self.version, out);
+        }
+    }
+
     fn on_device_disconnect(
         &mut self,
         disconnect: Disconnect<'_>,
@@ -445,7 +481,7 @@ impl Session {
             return;
         }
         self.will = None;
-        wake.to_upstream.extend_from_slice(raw.bytes);
+        self.pass_disconnect(Way::Up, disconnect, raw, wake);
         self.phase = Phase::Ended(End::DeviceDisconnected);
     }
 }

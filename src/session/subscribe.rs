@@ -9,6 +9,7 @@ use crate::translate::{Reason, Refusal, Way};
 
 use super::conversation::{Session, Wake};
 use super::end::End;
+use super::properties;
 use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
 
 const FULL: Refusal = Refusal::new(
@@ -90,13 +91,11 @@ impl Session {
             }
         }
         let identifier = subscribe.packet_identifier;
-        let written = encode_subscribe(
-            self.version,
-            identifier,
-            subscribe.properties,
-            &upstream,
-            wake.to_upstream,
-        );
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(subscribe.properties, Way::Up, translator, buffer);
+        let written =
+            encode_subscribe(self.version, identifier, properties, &upstream, wake.to_upstream);
         written.map_err(|_| LARGE)?;
         if own.owe(identifier, owed, self.plan.limits.exchanges_max) {
             Ok(())
@@ -168,7 +167,10 @@ impl Session {
                 own.remove(filter);
             }
         }
-        let answer = Suback { reason_codes: &codes, ..suback };
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(suback.properties, Way::Down, translator, buffer);
+        let answer = Suback { reason_codes: &codes, properties, ..suback };
         answer.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
 
@@ -219,14 +221,11 @@ impl Session {
             return self.answer_unsubscribe(identifier, &codes, wake);
         }
         let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
-        encode_unsubscribe(
-            self.version,
-            identifier,
-            unsubscribe.properties,
-            &filters,
-            wake.to_upstream,
-        )
-        .map_err(|_| LARGE)?;
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(unsubscribe.properties, Way::Up, translator, buffer);
+        encode_unsubscribe(self.version, identifier, properties, &filters, wake.to_upstream)
+            .map_err(|_| LARGE)?;
         let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new() };
         if own.owe(identifier, owed, self.plan.limits.exchanges_max) {
             Ok(())
