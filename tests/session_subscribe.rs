@@ -72,7 +72,6 @@ fn a_filter_that_became_two_is_granted_what_the_weaker_one_got() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn the_codes_of_a_suback_stand_in_the_order_of_the_devices_filters() {
     lamp()
         .device_sends(subscribe(
@@ -96,7 +95,6 @@ fn the_codes_of_a_suback_stand_in_the_order_of_the_devices_filters() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_later_filter_does_not_lower_the_qos_of_an_earlier_one() {
     lamp()
         .device_sends(subscribe(V311, 1, &[("h1/gw1/lamp1/light/in", Q1)]))
@@ -131,7 +129,6 @@ fn what_cannot_be_mapped_is_refused_without_the_upstream() {
 
 /// SUBACK knows fewer reason codes than PUBACK.
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn every_refusal_of_a_filter_has_a_code_that_suback_may_carry() {
     pairs::xyte_to_mqtt2go()
         .connected()
@@ -188,7 +185,6 @@ fn homes() -> Script {
 
 /// [MQTT-3.8.4-8]: an upstream that delivers with more QoS than was granted.
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn nothing_is_delivered_with_more_qos_than_was_granted() {
     let set = |topic, qos, id| publish(V5, publish_of(qos, id, topic, SET));
     homes()
@@ -282,7 +278,6 @@ fn a_shared_upstream_filter_goes_with_its_last_user() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn unsubscribing_answers_each_filter_in_its_order() {
     homes()
         .device_sends(subscribe(V5, 1, &[(LIGHT.0, Q1)]))
@@ -348,7 +343,6 @@ fn an_answer_that_nobody_is_owed_ends_the_session() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_suback_with_the_wrong_number_of_codes_grants_nothing_by_mistake() {
     for codes in [&[1][..], &[1, 1, 1]] {
         homes()
@@ -377,7 +371,6 @@ fn a_suback_with_the_wrong_number_of_codes_grants_nothing_by_mistake() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn a_packet_identifier_in_use_is_the_devices_mistake_not_the_upstreams() {
     homes()
         .device_sends(subscribe(V5, 1, &[(LIGHT.0, Q1)]))
@@ -414,7 +407,6 @@ fn no_more_filters_than_the_limit() {
 }
 
 #[test]
-#[ignore = "the session doesn't do this yet"]
 fn unanswered_subscriptions_are_bounded_in_number_and_in_bytes() {
     let script = pairs::mqtt2go_to_mqtt2go().limits(|limits| limits.exchanges_max = 1).connected();
     script

@@ -111,20 +111,21 @@ impl Session {
             &Incoming { topic_name, payload, qos, retain },
             &mut scratch.names,
         )?;
-        if way == Way::Down
-            && self.subscriptions.as_ref().is_some_and(|own| !own.asks_for(sent.topic_name))
-        {
-            return Ok(Outcome::NotAskedFor);
-        }
+        let granted = match (way, &self.subscriptions) {
+            (Way::Down, Some(own)) => own.asks_for(sent.topic_name),
+            _ => Some(Qos::ExactlyOnce),
+        };
+        let Some(granted) = granted else { return Ok(Outcome::NotAskedFor) };
+        let qos = sent.qos.min(granted);
         let properties =
             properties::translate(publish.properties, way, translator, &mut scratch.properties)?;
         let translated = Publish {
             // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
-            dup: publish.dup && sent.qos != Qos::AtMostOnce,
-            qos: sent.qos,
+            dup: publish.dup && qos != Qos::AtMostOnce,
+            qos,
             retain: sent.retain,
             topic_name: sent.topic_name,
-            packet_identifier: publish.packet_identifier.filter(|_| sent.qos != Qos::AtMostOnce),
+            packet_identifier: publish.packet_identifier.filter(|_| qos != Qos::AtMostOnce),
             properties,
             payload: sent.payload,
         };
@@ -139,7 +140,7 @@ impl Session {
             return Err(TOO_LARGE);
         }
         wake.tally.message(way, sent.notes);
-        Ok(Outcome::Sent(sent.qos))
+        Ok(Outcome::Sent(qos))
     }
 
     /// A message that went on with less QoS than it came with: the sender's handshake ends here.
