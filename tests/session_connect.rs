@@ -13,6 +13,7 @@ fn every_pair() -> Vec<Script> {
     let mut all: Vec<Script> = VERSIONS.into_iter().map(pairs::plain).collect();
     all.extend([
         pairs::thingscale_to_omnicore(),
+        pairs::thingscale_to_thingscale(),
         pairs::mqtt2go_to_omnicore(),
         pairs::mqtt2go_to_omnicore5(),
         pairs::xyte_legacy_to_xyte(),

@@ -388,6 +388,33 @@ fn a_packet_identifier_in_use_is_the_devices_mistake_not_the_upstreams() {
         .play();
 }
 
+/// MQTT 3.1 sends SUBSCRIBE again, with DUP, when its answer takes long (section 3.8).
+#[test]
+fn a_subscribe_sent_again_is_answered_once() {
+    let (here, there) = ("TOK-4711/77/subscribe", "TOK-THERE/77/subscribe");
+    let given = subscribe(V31, 1, &[(here, Q1)]);
+    let mut again = given.clone();
+    again[0] |= 0b1000;
+    pairs::thingscale_to_thingscale()
+        .connected()
+        .device_sends(given)
+        .upstream_receives(subscribe(V31, 1, &[(there, Q1)]))
+        .device_sends(again)
+        .upstream_sends(suback(V31, 1, &[1]))
+        .device_receives(suback(V31, 1, &[1]))
+        .upstream_sends(publish(V31, publish_of(Q1, 9, there, b"on")))
+        .device_receives(publish(V31, publish_of(Q1, 9, here, b"on")))
+        .goes_on()
+        .play();
+    // 3.1 has no code for a refusal: what will never come is granted.
+    pairs::thingscale_to_thingscale()
+        .connected()
+        .device_sends(subscribe(V31, 1, &[("#", Q2)]))
+        .device_receives(suback(V31, 1, &[0]))
+        .goes_on()
+        .play();
+}
+
 #[test]
 fn no_more_filters_than_the_limit() {
     let three = [("h1/gw1/lamp1/a/in", Q1), ("h1/gw1/lamp1/b/in", Q1), ("h1/gw1/lamp1/c/in", Q1)];

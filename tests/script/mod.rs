@@ -13,7 +13,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use interlingua::mqtt::Version;
+use interlingua::mqtt::{Qos, Version};
 use interlingua::session::{End, OnRefusal, Session, SessionLimits, SessionPlan, Tally};
 use interlingua::translate::Translator;
 
@@ -61,7 +61,7 @@ pub struct Script {
     limits: SessionLimits,
     on_refusal: OnRefusal,
     opening: Opening,
-    /// What may not appear at the upstream, and at the device.
+    /// What may not appear at the device, and at the upstream.
     secrets: [Vec<String>; 2],
     steps: Vec<(Step, &'static Location<'static>)>,
 }
@@ -85,6 +85,11 @@ impl Script {
 
     pub fn opening(&self) -> Opening {
         self.opening.clone()
+    }
+
+    pub fn opening_with(mut self, opening: Opening) -> Self {
+        self.opening = opening;
+        self
     }
 
     /// The device speaks another version than the pair's.
@@ -203,6 +208,20 @@ impl Script {
     pub fn connected(self) -> Self {
         let Opening { upstream_connack, device_connack, .. } = self.opening.clone();
         self.connecting().upstream_sends(upstream_connack).device_receives(device_connack)
+    }
+
+    /// What may not appear at the device, and at the upstream.
+    pub fn secrets(&self) -> [Vec<String>; 2] {
+        self.secrets.clone()
+    }
+
+    pub fn is_without_qos_2(&self) -> bool {
+        self.translator.upstream_limits().qos_max < Qos::ExactlyOnce
+    }
+
+    /// The translator and the limits, for whoever plays by other rules.
+    pub fn parts(self) -> (Translator, SessionLimits) {
+        (self.translator, self.limits)
     }
 
     /// Plays the script in every way.

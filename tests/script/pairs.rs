@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use interlingua::dialect::{Dialect, builtin, builtin_text, parse};
-use interlingua::mqtt::{Connect, Property, ReasonCode, Version};
+use interlingua::mqtt::{Connect, Property, Qos, ReasonCode, Version};
 use interlingua::session::SessionLimits;
 use interlingua::translate::{Identity, PrefixRule, Side, Translator, compile};
 
-use super::packets::{connack, connack_with, connect, connect_of, properties};
+use super::packets::{connack, connack_with, connect, connect_of, properties, will};
 use super::{Opening, Script};
 
 pub const TOKEN: &str = "TOK-4711";
@@ -88,6 +88,27 @@ pub fn thingscale_to_omnicore() -> Script {
     let there = side("omnicore", OMNICORE);
     let translator = translator(side("thingscale", THINGSCALE), there, prefix());
     Script::new(version, translator, opening).secret_of_device(TOKEN)
+}
+
+/// Two ThingScale accounts, MQTT 3.1: only the token differs.
+pub fn thingscale_to_thingscale() -> Script {
+    let version = Version::V31;
+    let values = [("token", "TOK-THERE"), ("tenant", "other"), ("account", "U999999")];
+    let (here, there) = (side("thingscale", THINGSCALE), side("thingscale", &values));
+    let upstream = Connect {
+        user_name: Some("U999999"),
+        password: Some(b"TOK-THERE"),
+        ..connect_of(version, "77")
+    };
+    let opening = Opening {
+        device_connect: connect(connect_of(version, "77")),
+        upstream_connect: connect(upstream),
+        upstream_connack: connack(version, ReasonCode::Success),
+        device_connack: connack(version, ReasonCode::Success),
+    };
+    let translator = translator(here, there, Identity::Same);
+    let script = Script::new(version, translator, opening);
+    script.secret_of_device(TOKEN).secret_of_upstream("TOK-THERE")
 }
 
 /// OmniCore's name of device 77.
@@ -174,5 +195,16 @@ pub fn mqtt2go_to_mqtt2go() -> Script {
 pub fn xyte_to_mqtt2go() -> Script {
     let here = side("xyte-legacy", &[("access_key", ACCESS_KEY)]);
     let there = side("mqtt2go", MQTT2GO_THERE);
-    version_5(translator(here, there, Identity::Same), "XID", "user", "PW-UPSTREAM")
+    let script = version_5(translator(here, there, Identity::Same), "XID", "user", "PW-UPSTREAM");
+    script.secret_of_device(ACCESS_KEY)
+}
+
+/// ThingScale device 77 with a will, in front of OmniCore, which has none.
+pub fn will_to_omnicore() -> Script {
+    let script = thingscale_to_omnicore();
+    let mut opening = script.opening();
+    let last = will("TOK-4711/json/77/gone", b"1", Qos::AtLeastOnce);
+    let given = connect_of(Version::V311, "77_x1");
+    opening.device_connect = connect(Connect { will: Some(last), ..given });
+    script.opening_with(opening)
 }
