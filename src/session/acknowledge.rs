@@ -1,13 +1,24 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP. Those of exchanges that pass untouched go on as they are; those of
 //! exchanges that end in the proxy are answered here.
 
-use crate::mqtt::{Acknowledgement, AcknowledgementKind, RawPacket, ReasonCode, Version};
+use crate::mqtt::{Acknowledgement, AcknowledgementKind, Qos, RawPacket, ReasonCode, Version};
 use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::Exchange;
-use super::will::WILL_IDENTIFIER;
+use super::properties;
+
+const EARLY: &str = "a PUBREL before its PUBREC";
+
+/// What became of a PUBREL.
+enum Release {
+    Answered,
+    /// The message isn't with its receiver yet.
+    Early,
+    /// The exchange is between the two sides.
+    Foreign,
+}
 
 impl Session {
     /// PUBACK, PUBREC or PUBCOMP from the upstream, for a message of the device.
@@ -18,20 +29,17 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
-        if let Phase::Leaving(end) = self.phase {
-            if WILL_IDENTIFIER == Some(given.packet_identifier)
-                && kind == AcknowledgementKind::Puback
-            {
-                self.say_good_bye(end, wake);
+        match self.up.at(given.packet_identifier) {
+            Some(Exchange::Forwarded) if kind == AcknowledgementKind::Puback => {
+                self.finish_clamped(Way::Up, &given, wake)
             }
-            return Ok(());
+            // The sender's exchange is with the proxy; it would take these for its own.
+            Some(_) => Ok(()),
+            None => {
+                self.pass_acknowledgement(Way::Down, &given, raw, wake);
+                Ok(())
+            }
         }
-        let forwarded = self.up.at(given.packet_identifier) == Some(Exchange::Forwarded);
-        if forwarded && kind == AcknowledgementKind::Puback {
-            return self.finish_clamped(Way::Up, &given, wake);
-        }
-        wake.to_device.extend_from_slice(raw.bytes);
-        Ok(())
     }
 
     /// PUBACK, PUBREC or PUBCOMP from the device, for a message of the upstream.
@@ -42,12 +50,40 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
-        let forwarded = self.down.at(given.packet_identifier) == Some(Exchange::Forwarded);
-        if forwarded && kind == AcknowledgementKind::Puback {
-            return self.finish_clamped(Way::Down, &given, wake);
+        match self.down.at(given.packet_identifier) {
+            Some(Exchange::Forwarded) if kind == AcknowledgementKind::Puback => {
+                self.finish_clamped(Way::Down, &given, wake)
+            }
+            // The sender's exchange is with the proxy; it would take these for its own.
+            Some(_) => Ok(()),
+            None => {
+                self.pass_acknowledgement(Way::Up, &given, raw, wake);
+                Ok(())
+            }
         }
-        wake.to_upstream.extend_from_slice(raw.bytes);
-        Ok(())
+    }
+
+    /// Passes an acknowledgement on: the same bytes, but for properties that have to stay behind.
+    fn pass_acknowledgement(
+        &self,
+        way: Way,
+        given: &Acknowledgement<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
+        let translator = &self.plan.translator;
+        let kept =
+            properties::guard(given.properties, way, translator, &mut wake.scratch.properties);
+        let out = match way {
+            Way::Up => &mut *wake.to_upstream,
+            Way::Down => &mut *wake.to_device,
+        };
+        if kept == given.properties {
+            out.extend_from_slice(raw.bytes);
+        } else {
+            // It is shorter than what was decoded.
+            let _ = Acknowledgement { properties: kept, ..*given }.encode(self.version, out);
+        }
     }
 
     /// The receiver has a clamped message: only now is its sender told PUBREC.
@@ -79,19 +115,15 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
-        if self.up.at(given.packet_identifier) == Some(Exchange::Released) {
-            self.up.finish(given.packet_identifier);
-            let kind = AcknowledgementKind::Pubcomp;
-            return self.acknowledge(
-                Way::Up,
-                kind,
-                given.packet_identifier,
-                ReasonCode::Success,
-                wake,
-            );
+        let known = self.plan.translator.upstream_limits().qos_max;
+        match self.release(Way::Up, &given, known, wake) {
+            Release::Answered => Ok(()),
+            Release::Early => Err(End::DeviceProtocol(EARLY)),
+            Release::Foreign => {
+                self.pass_acknowledgement(Way::Up, &given, raw, wake);
+                Ok(())
+            }
         }
-        wake.to_upstream.extend_from_slice(raw.bytes);
-        Ok(())
     }
 
     /// PUBREL from the upstream.
@@ -101,18 +133,39 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
-        if self.down.at(given.packet_identifier) == Some(Exchange::Released) {
-            self.down.finish(given.packet_identifier);
-            let kind = AcknowledgementKind::Pubcomp;
-            return self.acknowledge(
-                Way::Down,
-                kind,
-                given.packet_identifier,
-                ReasonCode::Success,
-                wake,
-            );
+        let known = self.plan.translator.device_limits().qos_max;
+        match self.release(Way::Down, &given, known, wake) {
+            Release::Answered => Ok(()),
+            Release::Early => Err(End::UpstreamProtocol(EARLY)),
+            Release::Foreign => {
+                self.pass_acknowledgement(Way::Down, &given, raw, wake);
+                Ok(())
+            }
         }
-        wake.to_device.extend_from_slice(raw.bytes);
-        Ok(())
+    }
+
+    /// Answers the PUBREL of an exchange that ends here. `known` is the highest QoS that the receiver's
+    /// platform knows: one without QoS 2 may never see a PUBREL (OmniCore disconnects), not even that of an
+    /// exchange which began in an older connection.
+    fn release(
+        &mut self,
+        way: Way,
+        given: &Acknowledgement<'_>,
+        known: Qos,
+        wake: &mut Wake<'_>,
+    ) -> Release {
+        let identifier = given.packet_identifier;
+        let exchanges = if way == Way::Up { &mut self.up } else { &mut self.down };
+        let reason_code = match exchanges.at(identifier) {
+            Some(Exchange::Forwarded) => return Release::Early,
+            Some(Exchange::Released) => ReasonCode::Success,
+            None if known < Qos::ExactlyOnce => ReasonCode::PacketIdentifierNotFound,
+            None => return Release::Foreign,
+        };
+        exchanges.finish(identifier);
+        let kind = AcknowledgementKind::Pubcomp;
+        // It has five bytes at most, and always fits.
+        let _ = self.acknowledge(way, kind, identifier, reason_code, wake);
+        Release::Answered
     }
 }

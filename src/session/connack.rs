@@ -1,8 +1,9 @@
 //! CONNACK: the upstream's verdict reaches the device, with what the proxy itself has to lower.
 
 use crate::mqtt::{Connack, Property, PropertyIdentifier, RawPacket, Version};
+use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::{Phase, Scratch, Session, Wake};
 use super::end::End;
 use super::properties;
 
@@ -17,6 +18,8 @@ const NOT_OFFERED: [PropertyIdentifier; 4] = [
 
 const LARGE: End = End::UpstreamProtocol("the properties of CONNACK don't fit a packet");
 
+const NO_PAST: End = End::UpstreamProtocol("a session of old where a clean one was asked for");
+
 impl Session {
     /// The upstream's CONNACK.
     pub(super) fn on_connack(
@@ -25,6 +28,12 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let connack = Connack::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        if let Some(subscriptions) = &mut self.subscriptions
+            && connack.session_present
+            && !subscriptions.resume()
+        {
+            return Err(NO_PAST);
+        }
         self.write_connack(&connack, raw, wake)?;
         if connack.reason_code.is_error() {
             self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
@@ -36,12 +45,7 @@ impl Session {
             self.keep_alive.set(seconds);
         }
         self.upstream_takes = self.packet_limit(connack.properties);
-        if let Some(subscriptions) = &mut self.subscriptions
-            && connack.session_present
-        {
-            subscriptions.resume();
-        }
-        self.keep_alive.device_spoke(wake.now);
+        self.keep_alive.established(wake.now);
         self.phase = Phase::Running;
         self.phase_deadline = None;
         wake.tally.established.add(1);
@@ -54,26 +58,35 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        if self.version != Version::V5 || connack.reason_code.is_error() {
+        let plain = self.plan.translator.is_plain();
+        let refused = connack.reason_code.is_error();
+        if self.version != Version::V5 || (plain && refused) {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         }
-        let lowered = self.lowered_limit(connack.properties);
-        let plain = self.plan.translator.is_plain();
+        let lowered = self.lowered_limit(connack.properties).filter(|_| !refused);
         if plain && lowered.is_none() {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         }
         let mut dropped = if plain { Vec::new() } else { NOT_OFFERED.to_vec() };
-        let mut added =
-            if plain { Vec::new() } else { vec![Property::SharedSubscriptionAvailable(0)] };
+        let mut added = Vec::new();
         if let Some(lowered) = lowered {
             dropped.push(PropertyIdentifier::MaximumPacketSize);
             added.push(lowered);
         }
-        let buffer = &mut wake.scratch.properties;
-        let properties =
-            properties::without(connack.properties, &dropped, &added, buffer).map_err(|_| LARGE)?;
+        if !plain && !refused {
+            added.push(Property::SharedSubscriptionAvailable(0));
+        }
+        if self.loses_session && !refused {
+            // The device's session won't be kept, though the upstream wasn't asked to (v5 section 3.2.2.3.2).
+            dropped.push(PropertyIdentifier::SessionExpiryInterval);
+            added.push(Property::SessionExpiryInterval(0));
+        }
+        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
+        let given =
+            properties::guard(connack.properties, Way::Down, &self.plan.translator, guarded);
+        let properties = properties::without(given, &dropped, &added, buffer).map_err(|_| LARGE)?;
         Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
     }
 }

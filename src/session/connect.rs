@@ -2,7 +2,7 @@
 
 use crate::dialect::{SessionRule, WillRule};
 use crate::mqtt::{
-    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier,
+    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, Qos,
     RawPacket, ReasonCode, Version, Will, WireError,
 };
 use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Reason, Refusal, Way};
@@ -166,10 +166,13 @@ impl Session {
             self.upstream_properties(connect.properties, clean, &mut wake.scratch.properties)?;
         self.write_connect(connect, &names, &properties, wake)?;
         self.names = names.names;
-        self.subscriptions = Some(Box::default());
-        if clean {
-            self.subscriptions = Some(Box::new(Subscriptions::of_new_session()));
-        }
+        let subscriptions = match clean || connect.clean_start {
+            true => Subscriptions::of_new_session(),
+            false => Subscriptions::default(),
+        };
+        self.subscriptions = Some(Box::new(subscriptions));
+        let expiry = connect.properties.find(PropertyIdentifier::SessionExpiryInterval);
+        self.loses_session = clean && expiry.is_some();
         Ok(())
     }
 
@@ -224,18 +227,19 @@ impl Session {
                 qos: given.qos,
                 retain: given.retain,
             };
-            let refused = |refusal| Refused::new(refusal, ReasonCode::TopicNameInvalid);
+            let refused = |refusal| Refused::new(refusal, super::publish::reason_code(refusal));
             let sent =
                 plan.translator.publish(Way::Up, &message, &mut scratch.names).map_err(refused)?;
             let (topic_name, payload) = (sent.topic_name, sent.payload);
             if limits.will == WillRule::Emulate {
                 let (topic_name, payload) = (topic_name.into(), payload.into());
-                self.will = Some(Box::new(EmulatedWill {
-                    topic_name,
-                    payload,
-                    qos: sent.qos,
-                    retain: sent.retain,
-                }));
+                // QoS 2 would need a second step after its device is gone.
+                let qos = sent.qos.min(Qos::AtLeastOnce);
+                let will = EmulatedWill { topic_name, payload, qos, retain: sent.retain };
+                // What couldn't be published later is refused now.
+                let encoded = will.encode(connect.version, &mut Vec::new());
+                encoded.map_err(|_| refused(NOT_ENCODED))?;
+                self.will = Some(Box::new(will));
             } else {
                 let translated = properties::translate(
                     given.properties,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::mqtt::{
     AcknowledgementKind, Auth, Disconnect, PINGREQ, PINGRESP, PacketType, Properties,
-    PropertyBuffer, RawPacket, ReasonCode, Version, WireError, next_packet,
+    PropertyBuffer, PropertyIdentifier, RawPacket, ReasonCode, Version, WireError, next_packet,
 };
 use crate::translate::{self, Refusal, SessionNames, Way};
 
@@ -13,6 +13,7 @@ use super::end::End;
 use super::exchanges::Exchanges;
 use super::keep_alive::{Asker, KeepAlive};
 use super::plan::SessionPlan;
+use super::properties;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
 use super::will::EmulatedWill;
@@ -22,6 +23,8 @@ use super::will::EmulatedWill;
 pub struct Scratch {
     pub(super) names: translate::Scratch,
     pub(super) properties: PropertyBuffer,
+    /// For what is guarded first and changed then.
+    pub(super) guarded: PropertyBuffer,
 }
 
 /// What a session gets with each call: the time, where to write, what to count with.
@@ -71,6 +74,8 @@ pub struct Session {
     pub(super) device_takes: usize,
     pub(super) upstream_takes: usize,
     pub(super) client_identifier: Box<str>,
+    /// The device asked for a session that outlives the connection, and the upstream's platform has none.
+    pub(super) loses_session: bool,
     refusal: Option<(Way, Refusal)>,
 }
 
@@ -92,6 +97,7 @@ impl Session {
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
             client_identifier: "".into(),
+            loses_session: false,
             refusal: None,
             plan,
         }
@@ -164,11 +170,12 @@ impl Session {
         }
     }
 
-    /// The upstream's connection is open.
+    /// The upstream's connection is open, and CONNECT goes out now. The deadline stays: it is for opening and
+    /// CONNACK together.
     pub fn on_upstream_open(&mut self, now: Instant) {
         if self.phase == Phase::AwaitUpstream {
             self.phase = Phase::AwaitConnack;
-            self.phase_deadline = Some(now + self.plan.limits.upstream_timeout);
+            self.keep_alive.upstream_told(now);
         }
     }
 
@@ -184,7 +191,8 @@ impl Session {
         match self.phase {
             Phase::Running => self.end_for_device(End::Drained, wake),
             Phase::AwaitUpstream | Phase::AwaitConnack => {
-                self.refuse_connect(End::Drained, ReasonCode::ServerShuttingDown, wake);
+                // CONNACK has no "server shutting down" (v5 section 3.2.2.2).
+                self.refuse_connect(End::Drained, ReasonCode::ServerUnavailable, wake);
             }
             Phase::AwaitConnect => self.phase = Phase::Ended(End::Drained),
             Phase::Leaving(_) | Phase::Ended(_) => {}
@@ -341,6 +349,9 @@ impl Session {
         {
             return Err(End::UpstreamProtocol("a packet before CONNACK"));
         }
+        if let Phase::Leaving(end) = self.phase {
+            return self.upstream_packet_to_nobody(end, raw, wake);
+        }
         match raw.packet_type {
             PacketType::Connack if self.phase == Phase::AwaitConnack => self.on_connack(raw, wake),
             PacketType::Connack => Err(End::UpstreamProtocol("a second CONNACK")),
@@ -364,12 +375,15 @@ impl Session {
             }
             PacketType::Disconnect if self.version == Version::V5 => {
                 let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
-                wake.to_device.extend_from_slice(raw.bytes);
+                self.pass_disconnect(Way::Down, disconnect, raw, wake);
                 self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
                 Ok(())
             }
             PacketType::Auth => {
                 Auth::decode(raw, self.version).map_err(malformed)?;
+                if !self.plan.translator.is_plain() {
+                    return Err(End::UpstreamProtocol("an authentication that nobody began"));
+                }
                 wake.to_device.extend_from_slice(raw.bytes);
                 Ok(())
             }
@@ -394,7 +408,7 @@ impl Session {
             Phase::Ended(_) | Phase::Leaving(_) => {}
             Phase::AwaitConnack => self.phase = Phase::Ended(end),
             Phase::Running => {
-                self.tell_device(end, wake);
+                self.tell_device(end.reason_code(), wake);
                 self.leave(end, wake);
             }
         }
@@ -411,7 +425,9 @@ impl Session {
             Phase::Running => {
                 // With `plain` the device sees what the broker did, which was to say nothing.
                 if end != End::UpstreamClosed || !self.plan.translator.is_plain() {
-                    self.tell_device(end, wake);
+                    // Whatever it was, the device is not to blame.
+                    let told = end.reason_code().map(|_| ReasonCode::UnspecifiedError);
+                    self.tell_device(told, wake);
                 }
                 self.tell_upstream(end, wake);
                 self.phase = Phase::Ended(end);
@@ -420,8 +436,8 @@ impl Session {
     }
 
     /// DISCONNECT to the device: only version 5 has it from a server.
-    fn tell_device(&self, end: End, wake: &mut Wake<'_>) {
-        if let Some(reason_code) = end.reason_code().filter(|_| self.version == Version::V5) {
+    fn tell_device(&self, reason_code: Option<ReasonCode>, wake: &mut Wake<'_>) {
+        if let Some(reason_code) = reason_code.filter(|_| self.version == Version::V5) {
             let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
             // Without properties a DISCONNECT always fits.
             let _ = disconnect.encode(self.version, wake.to_device);
@@ -433,6 +449,7 @@ impl Session {
         let reason_code = match end {
             End::UpstreamMalformed(error) => error.reason_code(),
             End::UpstreamProtocol(_) => ReasonCode::ProtocolError,
+            End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
             _ => return,
         };
         if self.version == Version::V5 {
@@ -442,18 +459,46 @@ impl Session {
         }
     }
 
+    /// Passes a DISCONNECT on: the same bytes, but for properties that have to stay behind.
+    fn pass_disconnect(
+        &self,
+        way: Way,
+        given: Disconnect<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
+        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
+        let mut kept = properties::guard(given.properties, way, &self.plan.translator, guarded);
+        if self.loses_session && way == Way::Up {
+            // What CONNECT didn't ask for can't be prolonged (v5 section 3.14.2.2.2).
+            let dropped = [PropertyIdentifier::SessionExpiryInterval];
+            kept = properties::without(kept, &dropped, &[], buffer).unwrap_or(Properties::EMPTY);
+        }
+        let out = match way {
+            Way::Up => &mut *wake.to_upstream,
+            Way::Down => &mut *wake.to_device,
+        };
+        if kept == given.properties {
+            out.extend_from_slice(raw.bytes);
+        } else {
+            // It is shorter than what was decoded.
+            let _ = Disconnect { properties: kept, ..given }.encode(self.version, out);
+        }
+    }
+
     fn on_device_disconnect(
         &mut self,
         disconnect: Disconnect<'_>,
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) {
-        if disconnect.reason_code == ReasonCode::DisconnectWithWillMessage && self.will.is_some() {
+        // Only the normal good-bye deletes the will (v5 [MQTT-3.1.2-10]).
+        if disconnect.reason_code != ReasonCode::Success && self.will.is_some() {
             self.leave(End::DeviceDisconnected, wake);
             return;
         }
         self.will = None;
-        wake.to_upstream.extend_from_slice(raw.bytes);
+        self.pass_disconnect(Way::Up, disconnect, raw, wake);
         self.phase = Phase::Ended(End::DeviceDisconnected);
     }
 }

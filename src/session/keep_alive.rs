@@ -32,6 +32,11 @@ impl KeepAlive {
         self.seconds = seconds;
     }
 
+    /// The conversation begins: both sides count from here.
+    pub(super) fn established(&mut self, now: Instant) {
+        (self.device_heard, self.upstream_told) = (now, now);
+    }
+
     pub(super) fn device_spoke(&mut self, now: Instant) {
         self.device_heard = now;
     }
@@ -68,10 +73,12 @@ impl KeepAlive {
         (self.seconds > 0).then(|| self.device_heard + allowed)
     }
 
-    /// When the upstream has to hear something [MQTT-3.1.2-20].
+    /// When the upstream has to hear something [MQTT-3.1.2-20]: only where the device has spoken since and
+    /// nothing of it went on. A silent device is nobody to speak for.
     pub(super) fn upstream_deadline(&self) -> Option<Instant> {
         let allowed = Duration::from_millis(u64::from(self.seconds) * 900);
-        (self.seconds > 0).then(|| self.upstream_told + allowed)
+        let owed = self.seconds > 0 && self.device_heard > self.upstream_told;
+        owed.then(|| self.upstream_told + allowed)
     }
 }
 
@@ -84,8 +91,9 @@ mod tests {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(10, start);
         assert_eq!(keep_alive.device_deadline(), Some(start + Duration::from_secs(15)));
-        assert_eq!(keep_alive.upstream_deadline(), Some(start + Duration::from_secs(9)));
+        assert_eq!(keep_alive.upstream_deadline(), None, "the device is as silent as the proxy");
         keep_alive.device_spoke(start + Duration::from_secs(5));
+        assert_eq!(keep_alive.upstream_deadline(), Some(start + Duration::from_secs(9)));
         assert_eq!(keep_alive.device_deadline(), Some(start + Duration::from_secs(20)));
         keep_alive.set(0);
         assert_eq!((keep_alive.device_deadline(), keep_alive.upstream_deadline()), (None, None));

@@ -39,6 +39,32 @@ pub(super) fn translate<'p>(
     Ok(buffer.properties())
 }
 
+/// The properties of a packet that is no message, without what has to stay on its side: secrets, and the
+/// addresses of other servers, which don't speak the device's dialect.
+pub(super) fn guard<'p>(
+    properties: Properties<'p>,
+    way: Way,
+    translator: &Translator,
+    buffer: &'p mut PropertyBuffer,
+) -> Properties<'p> {
+    let stays = |property: &Property<'_>| match property {
+        Property::UserProperty(name, _) => translator.is_secret(way, name),
+        Property::ServerReference(_) => true,
+        _ => false,
+    };
+    if translator.is_plain() || !properties.iter().any(|property| stays(&property)) {
+        return properties;
+    }
+    buffer.clear();
+    for property in properties.iter().filter(|property| !stays(property)) {
+        // They were in a packet, so they fit one. If not, none is better than a wrong one.
+        if buffer.push(property).is_err() {
+            return Properties::EMPTY;
+        }
+    }
+    buffer.properties()
+}
+
 /// Copies properties without those of `dropped`, then appends `added`.
 pub(super) fn without<'p>(
     properties: Properties<'_>,

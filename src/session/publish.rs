@@ -8,7 +8,7 @@ use crate::translate::{Incoming, Notes, Reason, Refusal, Way};
 
 use super::conversation::{Session, Wake};
 use super::end::End;
-use super::exchanges::Exchange;
+use super::exchanges::{Exchange, Exchanges};
 use super::plan::OnRefusal;
 use super::properties;
 
@@ -40,14 +40,8 @@ impl Session {
         if publish.properties.find(PropertyIdentifier::TopicAlias).is_some() {
             return Err(End::DeviceMalformed(WireError::TopicAliasInvalid));
         }
-        if let Some(identifier) = released_before(&publish, self.up_exchange(&publish)) {
-            return self.acknowledge(
-                Way::Up,
-                AcknowledgementKind::Pubrec,
-                identifier,
-                ReasonCode::Success,
-                wake,
-            );
+        if let Some((identifier, exchange)) = sent_before(&publish, &self.up) {
+            return self.answer_again(Way::Up, identifier, exchange, wake);
         }
         match self.translate(Way::Up, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Up, &publish, qos, wake),
@@ -71,15 +65,8 @@ impl Session {
         if publish.properties.find(PropertyIdentifier::TopicAlias).is_some() {
             return Err(End::UpstreamMalformed(WireError::TopicAliasInvalid));
         }
-        let exchange = publish.packet_identifier.and_then(|identifier| self.down.at(identifier));
-        if let Some(identifier) = released_before(&publish, exchange) {
-            return self.acknowledge(
-                Way::Down,
-                AcknowledgementKind::Pubrec,
-                identifier,
-                ReasonCode::Success,
-                wake,
-            );
+        if let Some((identifier, exchange)) = sent_before(&publish, &self.down) {
+            return self.answer_again(Way::Down, identifier, exchange, wake);
         }
         match self.translate(Way::Down, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Down, &publish, qos, wake),
@@ -91,8 +78,22 @@ impl Session {
         }
     }
 
-    fn up_exchange(&self, publish: &Publish<'_>) -> Option<Exchange> {
-        publish.packet_identifier.and_then(|identifier| self.up.at(identifier))
+    /// A QoS 2 message comes again before its PUBREL: it is the same one (v5 [MQTT-4.3.3-10]). Its PUBREC is
+    /// repeated, or still waits for the receiver's PUBACK.
+    fn answer_again(
+        &self,
+        way: Way,
+        identifier: PacketIdentifier,
+        exchange: Exchange,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        match exchange {
+            Exchange::Forwarded => Ok(()),
+            Exchange::Released => {
+                let kind = AcknowledgementKind::Pubrec;
+                self.acknowledge(way, kind, identifier, ReasonCode::Success, wake)
+            }
+        }
     }
 
     /// Translates a message and appends it to the other side's output.
@@ -110,20 +111,21 @@ impl Session {
             &Incoming { topic_name, payload, qos, retain },
             &mut scratch.names,
         )?;
-        if way == Way::Down
-            && self.subscriptions.as_ref().is_some_and(|own| !own.asks_for(sent.topic_name))
-        {
-            return Ok(Outcome::NotAskedFor);
-        }
+        let granted = match (way, &self.subscriptions) {
+            (Way::Down, Some(own)) => own.asks_for(sent.topic_name),
+            _ => Some(Qos::ExactlyOnce),
+        };
+        let Some(granted) = granted else { return Ok(Outcome::NotAskedFor) };
+        let qos = sent.qos.min(granted);
         let properties =
             properties::translate(publish.properties, way, translator, &mut scratch.properties)?;
         let translated = Publish {
             // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
-            dup: publish.dup && sent.qos != Qos::AtMostOnce,
-            qos: sent.qos,
+            dup: publish.dup && qos != Qos::AtMostOnce,
+            qos,
             retain: sent.retain,
             topic_name: sent.topic_name,
-            packet_identifier: publish.packet_identifier.filter(|_| sent.qos != Qos::AtMostOnce),
+            packet_identifier: publish.packet_identifier.filter(|_| qos != Qos::AtMostOnce),
             properties,
             payload: sent.payload,
         };
@@ -138,7 +140,7 @@ impl Session {
             return Err(TOO_LARGE);
         }
         wake.tally.message(way, sent.notes);
-        Ok(Outcome::Sent(sent.qos))
+        Ok(Outcome::Sent(qos))
     }
 
     /// A message that went on with less QoS than it came with: the sender's handshake ends here.
@@ -232,10 +234,13 @@ impl Session {
     }
 }
 
-/// The identifier of a QoS 2 message that was sent again after its PUBREC.
-fn released_before(publish: &Publish<'_>, exchange: Option<Exchange>) -> Option<PacketIdentifier> {
-    let released = publish.qos == Qos::ExactlyOnce && exchange == Some(Exchange::Released);
-    publish.packet_identifier.filter(|_| released)
+/// The exchange of a QoS 2 message that was sent before and ends here.
+fn sent_before(
+    publish: &Publish<'_>,
+    exchanges: &Exchanges,
+) -> Option<(PacketIdentifier, Exchange)> {
+    let identifier = publish.packet_identifier.filter(|_| publish.qos == Qos::ExactlyOnce)?;
+    exchanges.at(identifier).map(|exchange| (identifier, exchange))
 }
 
 /// The reason code that says a refusal best (v5 sections 3.4.2.1 and 3.5.2.1).

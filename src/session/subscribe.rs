@@ -9,6 +9,7 @@ use crate::translate::{Reason, Refusal, Way};
 
 use super::conversation::{Session, Wake};
 use super::end::End;
+use super::properties;
 use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
 
 const FULL: Refusal = Refusal::new(
@@ -16,6 +17,8 @@ const FULL: Refusal = Refusal::new(
     "the session has as many topic filters as the limit allows",
 );
 const LARGE: End = End::DeviceProtocol("the translated topic filters don't fit a packet");
+const MISCOUNTED: End =
+    End::UpstreamProtocol("an answer with more or fewer codes than were asked for");
 const UNSENT: End = End::UpstreamProtocol("an answer that doesn't fit the device's version");
 
 /// The upstream's packet while it grows: each filter once, with the options of its first use.
@@ -52,7 +55,11 @@ impl Session {
             wake.to_upstream.extend_from_slice(raw.bytes);
             return Ok(());
         };
-        let outcome = self.subscribe(&subscribe, &mut own, wake);
+        let outcome = if own.owes(subscribe.packet_identifier) {
+            in_use(raw)
+        } else {
+            self.subscribe(&subscribe, &mut own, wake)
+        };
         self.subscriptions = Some(own);
         outcome
     }
@@ -66,8 +73,13 @@ impl Session {
         let mut wanted = Wanted::default();
         let mut answers = Vec::new();
         for (at, subscription) in subscribe.subscriptions().enumerate() {
-            answers.push(match self.map_subscription(&subscription, own) {
-                Ok(upstream) => answer(&upstream, self.clamped(subscription.qos), at, &mut wanted),
+            let qos = self.clamped(subscription.qos);
+            let mapped = match at < self.plan.limits.subscriptions_max {
+                true => self.map_subscription(subscription.topic_filter, qos, own),
+                false => Err(FULL),
+            };
+            answers.push(match mapped {
+                Ok(upstream) => answer(&upstream, qos, at, &mut wanted),
                 Err(refusal) => {
                     self.note_refusal(Way::Up, refusal, wake.tally);
                     Answer::Local(self.subscribe_failure(refusal))
@@ -78,45 +90,48 @@ impl Session {
             .subscriptions()
             .map(|subscription| subscription.topic_filter.into())
             .collect();
-        let owed = Owed { kind: OwedKind::Suback, answers, filters };
+        let asked = wanted.filters.len();
+        let owed = Owed { kind: OwedKind::Suback, answers, filters, asked };
         if wanted.filters.is_empty() {
             return self.answer_subscribe(subscribe, &owed, wake);
+        }
+        if !own.may_owe(&self.plan.limits) {
+            return Err(End::ExchangesExceeded);
         }
         let given: Vec<Subscription<'_>> = subscribe.subscriptions().collect();
         let mut upstream = Vec::with_capacity(wanted.filters.len());
         for (filter, (qos, of)) in wanted.filters.iter().zip(&wanted.options) {
             if let Some(options) = given.get(*of) {
-                upstream.push(Subscription { topic_filter: filter, qos: *qos, ..*options });
+                // Another filter may have asked for more before.
+                let qos = own.highest_qos(filter).map_or(*qos, |known| known.max(*qos));
+                upstream.push(Subscription { topic_filter: filter, qos, ..*options });
             }
         }
         let identifier = subscribe.packet_identifier;
-        let written = encode_subscribe(
-            self.version,
-            identifier,
-            subscribe.properties,
-            &upstream,
-            wake.to_upstream,
-        );
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(subscribe.properties, Way::Up, translator, buffer);
+        let written =
+            encode_subscribe(self.version, identifier, properties, &upstream, wake.to_upstream);
         written.map_err(|_| LARGE)?;
-        if own.owe(identifier, owed, self.plan.limits.exchanges_max) {
-            Ok(())
-        } else {
-            Err(End::ExchangesExceeded)
-        }
+        own.owe(identifier, owed);
+        Ok(())
     }
 
     /// The upstream's filters for one of the device's, remembered.
     fn map_subscription(
         &self,
-        subscription: &Subscription<'_>,
+        filter: &str,
+        qos: Qos,
         own: &mut Subscriptions,
     ) -> Result<Vec<String>, Refusal> {
-        let filter = subscription.topic_filter;
         let plan = self.plan.translator.filter(filter, &self.names)?;
-        if own.len() >= self.plan.limits.subscriptions_max && !own.has(filter) {
+        let limits = &self.plan.limits;
+        let full = own.len() >= limits.subscriptions_max || own.bytes() >= limits.packet_size_max;
+        if full && !own.has(filter) {
             return Err(FULL);
         }
-        own.add(filter, &plan.upstream);
+        own.add(filter, &plan.upstream, qos);
         Ok(plan.upstream)
     }
 
@@ -128,7 +143,13 @@ impl Session {
 
     fn subscribe_failure(&self, refusal: Refusal) -> u8 {
         match self.version {
-            Version::V5 => super::publish::reason_code(refusal).value(),
+            Version::V5 => match super::publish::reason_code(refusal) {
+                // Codes of PUBACK that SUBACK hasn't.
+                ReasonCode::TopicNameInvalid | ReasonCode::PayloadFormatInvalid => {
+                    ReasonCode::TopicFilterInvalid.value()
+                }
+                code => code.value(),
+            },
             // 3.1 has no word for a refusal; it grants what will never come.
             Version::V31 => 0,
             Version::V311 => 0x80,
@@ -161,14 +182,21 @@ impl Session {
         let Some(owed) = own.settle(suback.packet_identifier, OwedKind::Suback) else {
             return Err(End::UpstreamProtocol("a SUBACK that nobody asked for"));
         };
+        if suback.reason_codes.len() != owed.asked {
+            return Err(MISCOUNTED);
+        }
         let codes: Vec<u8> =
             owed.answers.iter().map(|answer| answer.code(suback.reason_codes)).collect();
         for (filter, code) in owed.filters.iter().zip(&codes) {
-            if *code >= 0x80 {
-                own.remove(filter);
+            match Qos::from_level(*code) {
+                Some(granted) => own.grant(filter, granted),
+                None => drop(own.remove(filter)),
             }
         }
-        let answer = Suback { reason_codes: &codes, ..suback };
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(suback.properties, Way::Down, translator, buffer);
+        let answer = Suback { reason_codes: &codes, properties, ..suback };
         answer.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
 
@@ -183,7 +211,11 @@ impl Session {
             wake.to_upstream.extend_from_slice(raw.bytes);
             return Ok(());
         };
-        let outcome = self.unsubscribe(&unsubscribe, &mut own, wake);
+        let outcome = if own.owes(unsubscribe.packet_identifier) {
+            in_use(raw)
+        } else {
+            self.unsubscribe(&unsubscribe, &mut own, wake)
+        };
         self.subscriptions = Some(own);
         outcome
     }
@@ -197,6 +229,11 @@ impl Session {
         let mut wanted = Wanted::default();
         let mut answers = Vec::new();
         for (at, filter) in unsubscribe.topic_filters().enumerate() {
+            if at >= self.plan.limits.subscriptions_max {
+                // There can't be so many.
+                answers.push(Answer::Local(ReasonCode::NoSubscriptionExisted.value()));
+                continue;
+            }
             answers.push(match own.remove(filter) {
                 Some(free) => {
                     let free: Vec<String> = free.into_iter().map(String::from).collect();
@@ -207,7 +244,10 @@ impl Session {
                     Ok(plan) => {
                         let free: Vec<String> =
                             plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
-                        answer_to_unsubscribe(&free, at, &mut wanted)
+                        match free.is_empty() && !own.is_resumed() {
+                            true => Answer::Local(ReasonCode::NoSubscriptionExisted.value()),
+                            false => answer_to_unsubscribe(&free, at, &mut wanted),
+                        }
                     }
                     Err(_) => Answer::Local(ReasonCode::NoSubscriptionExisted.value()),
                 },
@@ -218,21 +258,19 @@ impl Session {
             let codes: Vec<u8> = answers.iter().map(|answer| answer.code(&[])).collect();
             return self.answer_unsubscribe(identifier, &codes, wake);
         }
-        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
-        encode_unsubscribe(
-            self.version,
-            identifier,
-            unsubscribe.properties,
-            &filters,
-            wake.to_upstream,
-        )
-        .map_err(|_| LARGE)?;
-        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new() };
-        if own.owe(identifier, owed, self.plan.limits.exchanges_max) {
-            Ok(())
-        } else {
-            Err(End::ExchangesExceeded)
+        if !own.may_owe(&self.plan.limits) {
+            return Err(End::ExchangesExceeded);
         }
+        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(unsubscribe.properties, Way::Up, translator, buffer);
+        encode_unsubscribe(self.version, identifier, properties, &filters, wake.to_upstream)
+            .map_err(|_| LARGE)?;
+        let asked = filters.len();
+        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked };
+        own.owe(identifier, owed);
+        Ok(())
     }
 
     fn answer_unsubscribe(
@@ -264,24 +302,34 @@ impl Session {
         let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
             return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
         };
+        if self.version == Version::V5 && unsuback.reason_codes.len() != owed.asked {
+            return Err(MISCOUNTED);
+        }
         let codes: Vec<u8> =
             owed.answers.iter().map(|answer| answer.code(unsuback.reason_codes)).collect();
         self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
     }
 }
 
+/// A packet identifier that waits for its answer: only MQTT 3.1 sends such a packet again (with DUP), and the
+/// answer to the first one is on its way.
+fn in_use(raw: RawPacket<'_>) -> Result<(), End> {
+    let again = raw.flags & 0b1000 != 0;
+    if again { Ok(()) } else { Err(End::DeviceProtocol("a packet identifier that is in use")) }
+}
+
 fn answer(upstream: &[String], qos: Qos, of: usize, wanted: &mut Wanted) -> Answer {
     if upstream.is_empty() {
         return Answer::Local(qos.level());
     }
-    Answer::Upstream(upstream.iter().map(|filter| wanted.place(filter, qos, of)).collect())
+    let places = upstream.iter().map(|filter| wanted.place(filter, qos, of)).collect();
+    Answer::Upstream { places, most: qos.level() }
 }
 
 fn answer_to_unsubscribe(upstream: &[String], of: usize, wanted: &mut Wanted) -> Answer {
     if upstream.is_empty() {
         return Answer::Local(ReasonCode::Success.value());
     }
-    Answer::Upstream(
-        upstream.iter().map(|filter| wanted.place(filter, Qos::AtMostOnce, of)).collect(),
-    )
+    let place = |filter: &String| wanted.place(filter, Qos::AtMostOnce, of);
+    Answer::Upstream { places: upstream.iter().map(place).collect(), most: 0x7F }
 }

@@ -2,7 +2,10 @@
 //!
 //! The promise ends with the proxy itself: one that is killed can't publish.
 
-use crate::mqtt::{Disconnect, PacketIdentifier, Properties, Publish, Qos, ReasonCode};
+use crate::mqtt::{
+    Acknowledgement, Disconnect, EncodeError, PacketIdentifier, PacketType, Properties, Publish,
+    Qos, RawPacket, ReasonCode, Version,
+};
 
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
@@ -17,7 +20,23 @@ pub(super) struct EmulatedWill {
 }
 
 /// The packet identifier of an emulated will. The device is gone, so none of its own exchanges goes on.
-pub(super) const WILL_IDENTIFIER: Option<PacketIdentifier> = PacketIdentifier::new(u16::MAX);
+const WILL_IDENTIFIER: Option<PacketIdentifier> = PacketIdentifier::new(u16::MAX);
+
+impl EmulatedWill {
+    /// Appends the will as the PUBLISH that it becomes.
+    pub(super) fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let publish = Publish {
+            dup: false,
+            qos: self.qos,
+            retain: self.retain,
+            topic_name: &self.topic_name,
+            packet_identifier: WILL_IDENTIFIER.filter(|_| self.qos != Qos::AtMostOnce),
+            properties: Properties::EMPTY,
+            payload: &self.payload,
+        };
+        publish.encode(version, out)
+    }
+}
 
 impl Session {
     /// The device is gone without a good-bye: its will is published, then the session ends.
@@ -26,24 +45,32 @@ impl Session {
             self.phase = Phase::Ended(end);
             return;
         };
-        let awaited = will.qos != Qos::AtMostOnce;
-        let publish = Publish {
-            dup: false,
-            qos: will.qos,
-            retain: will.retain,
-            topic_name: &will.topic_name,
-            packet_identifier: WILL_IDENTIFIER.filter(|_| awaited),
-            properties: Properties::EMPTY,
-            payload: &will.payload,
-        };
         // It was encoded once already, when CONNECT was checked.
-        let _ = publish.encode(self.version, wake.to_upstream);
-        if awaited {
+        let _ = will.encode(self.version, wake.to_upstream);
+        if will.qos != Qos::AtMostOnce {
             self.phase = Phase::Leaving(end);
             self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
         } else {
             self.say_good_bye(end, wake);
         }
+    }
+
+    /// A packet for a device that is gone. Only the answer to the will matters: nothing else may be
+    /// acknowledged, for nobody has it.
+    pub(super) fn upstream_packet_to_nobody(
+        &mut self,
+        end: End,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        if raw.packet_type == PacketType::Puback {
+            let given =
+                Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+            if WILL_IDENTIFIER == Some(given.packet_identifier) {
+                self.say_good_bye(end, wake);
+            }
+        }
+        Ok(())
     }
 
     /// The will has arrived: nothing is left to do on a platform that would not publish it again.
