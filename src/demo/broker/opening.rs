@@ -90,15 +90,14 @@ fn grants(connect: &Connect<'_>) -> Grants {
     grants
 }
 
-/// What can't be read as CONNECT gets an answer only if it says what it expects.
+/// What can't be read as CONNECT gets an answer only if it says what it expects, in the form that every client
+/// since 3.1 reads.
 fn refuse_malformed(fault: WireError, out: &mut Vec<u8>) {
-    match fault {
-        WireError::UnsupportedProtocolVersion { answer_in, .. } => {
-            refuse(fault.reason_code(), answer_in, out);
-        }
-        // Only 3.x has client identifiers that are illegal as such.
-        WireError::ClientIdentifierInvalid => refuse(fault.reason_code(), Version::V311, out),
-        _ => {}
+    if matches!(
+        fault,
+        WireError::UnsupportedProtocolVersion { .. } | WireError::ClientIdentifierInvalid
+    ) {
+        refuse(fault.reason_code(), Version::V311, out);
     }
 }
 
