@@ -532,7 +532,8 @@ fn topic_aliases_do_not_pass_a_translation() {
 fn a_translated_message_larger_than_its_receiver_takes_is_refused() {
     let [_, shared] = pairs::told();
     let opening = pairs::mqtt2go_to_omnicore5().opening();
-    let limit = Property::MaximumPacketSize(60);
+    // The device's packet has 71 bytes, the upstream's would have 74.
+    let limit = Property::MaximumPacketSize(72);
     let big = b"{\"type\":\"periodic_report\",\"value\":100000}";
     pairs::mqtt2go_to_omnicore5()
         .device_sends(opening.device_connect)
@@ -548,6 +549,51 @@ fn a_translated_message_larger_than_its_receiver_takes_is_refused() {
             ReasonCode::QuotaExceeded,
         ))
         .goes_on()
+        .play();
+}
+
+/// [MQTT-3.1.2-24], [MQTT-3.2.2-15]: each side was told a limit and has to keep it, in plain too.
+#[test]
+fn a_packet_larger_than_its_sender_was_told_ends_the_session() {
+    let small = properties(&[Property::MaximumPacketSize(30)]);
+    let given =
+        interlingua::mqtt::Connect { properties: small.properties(), ..connect_of(V5, "dev") };
+    let opened = || {
+        pairs::plain(V5)
+            .device_sends(connect(given))
+            .upstream_opens()
+            .upstream_receives(connect(given))
+            .upstream_sends(connack_with(
+                V5,
+                false,
+                ReasonCode::Success,
+                &[Property::MaximumPacketSize(40)],
+            ))
+            .device_receives(connack_with(
+                V5,
+                false,
+                ReasonCode::Success,
+                &[Property::MaximumPacketSize(40)],
+            ))
+    };
+    let message = |size: usize| publish(V5, publish_of(Q0, 0, "t", &vec![b'x'; size - 6]));
+    opened()
+        .upstream_sends(message(30))
+        .device_receives(message(30))
+        .device_sends(message(40))
+        .upstream_receives(message(40))
+        .goes_on()
+        .play();
+    opened()
+        .upstream_sends(message(31))
+        .upstream_receives(disconnect(V5, ReasonCode::PacketTooLarge))
+        .device_receives(disconnect(V5, ReasonCode::UnspecifiedError))
+        .ends_as("upstream_malformed")
+        .play();
+    opened()
+        .device_sends(message(41))
+        .device_receives(disconnect(V5, ReasonCode::PacketTooLarge))
+        .ends_as("device_malformed")
         .play();
 }
 
