@@ -510,6 +510,24 @@ fn secrets_stay_behind_in_every_packet_that_has_properties() {
 
 // ---- attackers ----
 
+/// [MQTT-3.3.4-6]: only servers say which subscription brought a message.
+#[test]
+fn a_device_sends_no_subscription_identifier() {
+    let list = [Property::SubscriptionIdentifier(1)];
+    for (script, topic) in
+        [(pairs::plain(V5), "a/b"), (pairs::xyte_legacy_to_xyte(), "v1/device/XID/commands/update")]
+    {
+        script
+            .connected()
+            .device_sends(with_properties(topic, b"{}", &list))
+            .device_receives(disconnect(V5, ReasonCode::ProtocolError))
+            .ends_as("device_protocol")
+            .play();
+    }
+    let delivery = with_properties("a/b", b"{}", &list);
+    pairs::plain(V5).connected().upstream_sends(delivery.clone()).device_receives(delivery).play();
+}
+
 #[test]
 fn topic_aliases_do_not_pass_a_translation() {
     let list = [Property::TopicAlias(1)];
