@@ -301,6 +301,8 @@ fn the_proxy_pings_for_a_device_whose_packets_end_in_the_proxy() {
         .upstream_sends(PINGRESP)
         .device_receives(PINGRESP)
         .goes_on()
+        .upstream_sends(PINGRESP)
+        .ends_as("upstream_protocol")
         .play();
 }
 

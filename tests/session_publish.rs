@@ -510,6 +510,24 @@ fn secrets_stay_behind_in_every_packet_that_has_properties() {
 
 // ---- attackers ----
 
+/// [MQTT-3.3.4-6]: only servers say which subscription brought a message.
+#[test]
+fn a_device_sends_no_subscription_identifier() {
+    let list = [Property::SubscriptionIdentifier(1)];
+    for (script, topic) in
+        [(pairs::plain(V5), "a/b"), (pairs::xyte_legacy_to_xyte(), "v1/device/XID/commands/update")]
+    {
+        script
+            .connected()
+            .device_sends(with_properties(topic, b"{}", &list))
+            .device_receives(disconnect(V5, ReasonCode::ProtocolError))
+            .ends_as("device_protocol")
+            .play();
+    }
+    let delivery = with_properties("a/b", b"{}", &list);
+    pairs::plain(V5).connected().upstream_sends(delivery.clone()).device_receives(delivery).play();
+}
+
 #[test]
 fn topic_aliases_do_not_pass_a_translation() {
     let list = [Property::TopicAlias(1)];
@@ -532,7 +550,8 @@ fn topic_aliases_do_not_pass_a_translation() {
 fn a_translated_message_larger_than_its_receiver_takes_is_refused() {
     let [_, shared] = pairs::told();
     let opening = pairs::mqtt2go_to_omnicore5().opening();
-    let limit = Property::MaximumPacketSize(60);
+    // The device's packet has 71 bytes, the upstream's would have 74.
+    let limit = Property::MaximumPacketSize(72);
     let big = b"{\"type\":\"periodic_report\",\"value\":100000}";
     pairs::mqtt2go_to_omnicore5()
         .device_sends(opening.device_connect)
@@ -548,6 +567,51 @@ fn a_translated_message_larger_than_its_receiver_takes_is_refused() {
             ReasonCode::QuotaExceeded,
         ))
         .goes_on()
+        .play();
+}
+
+/// [MQTT-3.1.2-24], [MQTT-3.2.2-15]: each side was told a limit and has to keep it, in plain too.
+#[test]
+fn a_packet_larger_than_its_sender_was_told_ends_the_session() {
+    let small = properties(&[Property::MaximumPacketSize(30)]);
+    let given =
+        interlingua::mqtt::Connect { properties: small.properties(), ..connect_of(V5, "dev") };
+    let opened = || {
+        pairs::plain(V5)
+            .device_sends(connect(given))
+            .upstream_opens()
+            .upstream_receives(connect(given))
+            .upstream_sends(connack_with(
+                V5,
+                false,
+                ReasonCode::Success,
+                &[Property::MaximumPacketSize(40)],
+            ))
+            .device_receives(connack_with(
+                V5,
+                false,
+                ReasonCode::Success,
+                &[Property::MaximumPacketSize(40)],
+            ))
+    };
+    let message = |size: usize| publish(V5, publish_of(Q0, 0, "t", &vec![b'x'; size - 6]));
+    opened()
+        .upstream_sends(message(30))
+        .device_receives(message(30))
+        .device_sends(message(40))
+        .upstream_receives(message(40))
+        .goes_on()
+        .play();
+    opened()
+        .upstream_sends(message(31))
+        .upstream_receives(disconnect(V5, ReasonCode::PacketTooLarge))
+        .device_receives(disconnect(V5, ReasonCode::UnspecifiedError))
+        .ends_as("upstream_malformed")
+        .play();
+    opened()
+        .device_sends(message(41))
+        .device_receives(disconnect(V5, ReasonCode::PacketTooLarge))
+        .ends_as("device_malformed")
         .play();
 }
 

@@ -195,6 +195,10 @@ fn nothing_is_delivered_with_more_qos_than_was_granted() {
         .upstream_sends(set(LIGHT.1, Q1, 9))
         .device_receives(set(LIGHT.0, Q0, 0))
         .upstream_receives(puback(V5, 9))
+        // MQTT has no DUP at QoS 0.
+        .upstream_sends(publish(V5, Publish { dup: true, ..publish_of(Q1, 9, LIGHT.1, SET) }))
+        .device_receives(set(LIGHT.0, Q0, 0))
+        .upstream_receives(puback(V5, 9))
         .upstream_sends(set(HEAT.1, Q2, 9))
         .device_receives(set(HEAT.0, Q1, 9))
         .device_sends(puback(V5, 9))

@@ -70,7 +70,8 @@ pub struct Session {
     pub(super) names: SessionNames,
     pub(super) subscriptions: Option<Box<Subscriptions>>,
     pub(super) will: Option<Box<EmulatedWill>>,
-    /// The largest packet that each side takes.
+    /// The largest packet that each side takes: the smaller of its own and the proxy's limit. In 5 the other
+    /// side was told.
     pub(super) device_takes: usize,
     pub(super) upstream_takes: usize,
     pub(super) client_identifier: Box<str>,
@@ -137,7 +138,7 @@ impl Session {
         while let Some(rest) =
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_upstream())
         {
-            match next_packet(rest, self.version, self.plan.limits.packet_size_max) {
+            match next_packet(rest, self.version, self.device_takes) {
                 Ok(Some(raw)) => {
                     used += raw.bytes.len();
                     wake.tally.packet(Way::Down, raw.bytes.len());
@@ -292,8 +293,8 @@ impl Session {
         {
             return Err(End::DeviceProtocol("the first packet isn't a CONNECT"));
         }
-        let limits = &self.plan.limits;
-        let most = if awaits_connect { limits.connect_size_max } else { limits.packet_size_max };
+        let connect_size_max = self.plan.limits.connect_size_max;
+        let most = if awaits_connect { connect_size_max } else { self.upstream_takes };
         next_packet(bytes, self.version, most).map_err(End::DeviceMalformed)
     }
 

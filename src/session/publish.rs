@@ -17,6 +17,9 @@ const TOO_LARGE: Refusal =
 const NOT_ENCODED: Refusal =
     Refusal::new(Reason::PayloadTooLarge, "the translated message doesn't fit a packet");
 
+const NOT_FROM_DEVICES: End =
+    End::DeviceProtocol("a subscription identifier in a message to a server");
+
 /// What became of a message's translation.
 enum Outcome {
     Sent(Qos),
@@ -32,6 +35,9 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let publish = Publish::decode(raw, self.version).map_err(End::DeviceMalformed)?;
+        if publish.properties.find(PropertyIdentifier::SubscriptionIdentifier).is_some() {
+            return Err(NOT_FROM_DEVICES);
+        }
         if self.plan.translator.is_plain() {
             wake.to_upstream.extend_from_slice(raw.bytes);
             wake.tally.message(Way::Up, Notes::default());
