@@ -119,14 +119,20 @@ fn explain_reads_the_configuration_that_runs() {
     let example = "config/examples/two-listeners.toml";
     let run = |more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_interlingua"));
-        command.args(["explain", "--config", example, "--topic", "TOK/json/77/t", "--payload", "1"]).args(more);
-        command.env("THINGSCALE_TOKEN", "TOK").env("OMNICORE_TOKEN", "a.b.c").output().expect("the binary runs")
+        command
+            .args(["explain", "--config", example, "--topic", "TOK/json/77/t", "--payload", "1"])
+            .args(more);
+        command
+            .env("THINGSCALE_TOKEN", "TOK")
+            .env("OMNICORE_TOKEN", "a.b.c")
+            .output()
+            .expect("the binary runs")
     };
     let text = fails(&run(&[]), 1);
     assert!(text.contains("several listeners fit; write --listener with"), "{text}");
     let text = fails(&run(&["--listener", "nobody"]), 1);
     assert!(text.contains("no listener fits; the file has"), "{text}");
-    let text = succeeds(&run(&["--listener", "field"]));
+    let text = succeeds(&run(&["--listener", "meters"]));
     assert!(text.contains("out      omnicore topic"), "{text}");
     assert!(!text.contains("a.b.c"), "{text}");
 }

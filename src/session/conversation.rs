@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::mqtt::{
-    AcknowledgementKind, Auth, Disconnect, PINGREQ, PINGRESP, PacketType, Properties,
-    PropertyBuffer, PropertyIdentifier, RawPacket, ReasonCode, Version, WireError, next_packet,
-};
+use crate::mqtt::{PINGREQ, PropertyBuffer, ReasonCode, Version, next_packet};
 use crate::translate::{self, Refusal, SessionNames, Way};
 
 use super::end::End;
 use super::exchanges::Exchanges;
-use super::keep_alive::{Asker, KeepAlive};
+use super::keep_alive::KeepAlive;
 use super::plan::SessionPlan;
-use super::properties;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
 use super::will::EmulatedWill;
@@ -262,6 +258,13 @@ impl Session {
         }
     }
 
+    /// Whether nothing more is said to the device or heard from it, though the session goes on: its will is
+    /// on the way. The shell sends what is left and closes the device's connection.
+    #[must_use]
+    pub fn device_is_done(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_))
+    }
+
     /// The version of MQTT that both sides speak, once a CONNECT was read.
     #[must_use]
     pub fn version(&self) -> Version {
@@ -278,233 +281,11 @@ impl Session {
         self.refusal = Some((way, refusal));
     }
 
-    fn hears_device(&self) -> bool {
+    pub(super) fn hears_device(&self) -> bool {
         matches!(self.phase, Phase::AwaitConnect | Phase::AwaitConnack | Phase::Running)
     }
 
-    fn hears_upstream(&self) -> bool {
+    pub(super) fn hears_upstream(&self) -> bool {
         matches!(self.phase, Phase::AwaitConnack | Phase::Running | Phase::Leaving(_))
     }
-
-    fn next_device_packet<'b>(&self, bytes: &'b [u8]) -> Result<Option<RawPacket<'b>>, End> {
-        let awaits_connect = self.phase == Phase::AwaitConnect;
-        if awaits_connect
-            && bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8)
-        {
-            return Err(End::DeviceProtocol("the first packet isn't a CONNECT"));
-        }
-        let connect_size_max = self.plan.limits.connect_size_max;
-        let most = if awaits_connect { connect_size_max } else { self.upstream_takes };
-        next_packet(bytes, self.version, most).map_err(End::DeviceMalformed)
-    }
-
-    /// Before CONNACK only the packets of an authentication go on; the others wait in the shell's buffer.
-    fn has_to_wait(&self, raw: RawPacket<'_>) -> bool {
-        self.phase == Phase::AwaitConnack && raw.packet_type != PacketType::Auth
-    }
-
-    fn device_packet(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
-        let malformed = End::DeviceMalformed;
-        match raw.packet_type {
-            PacketType::Connect if self.phase == Phase::AwaitConnect => self.on_connect(raw, wake),
-            PacketType::Connect => Err(End::DeviceProtocol("a second CONNECT")),
-            PacketType::Publish => self.publish_up(raw, wake),
-            PacketType::Puback => self.acknowledge_down(AcknowledgementKind::Puback, raw, wake),
-            PacketType::Pubrec => self.acknowledge_down(AcknowledgementKind::Pubrec, raw, wake),
-            PacketType::Pubcomp => self.acknowledge_down(AcknowledgementKind::Pubcomp, raw, wake),
-            PacketType::Pubrel => self.release_up(raw, wake),
-            PacketType::Subscribe => self.on_subscribe(raw, wake),
-            PacketType::Unsubscribe => self.on_unsubscribe(raw, wake),
-            PacketType::Pingreq => {
-                expect_empty(raw).map_err(malformed)?;
-                self.keep_alive.device_pinged();
-                wake.to_upstream.extend_from_slice(raw.bytes);
-                Ok(())
-            }
-            PacketType::Disconnect => {
-                let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
-                self.on_device_disconnect(disconnect, raw, wake);
-                Ok(())
-            }
-            PacketType::Auth => {
-                Auth::decode(raw, self.version).map_err(malformed)?;
-                if !self.plan.translator.is_plain() {
-                    return Err(End::DeviceProtocol(
-                        "enhanced authentication doesn't pass a translation",
-                    ));
-                }
-                wake.to_upstream.extend_from_slice(raw.bytes);
-                Ok(())
-            }
-            PacketType::Connack
-            | PacketType::Suback
-            | PacketType::Unsuback
-            | PacketType::Pingresp => Err(End::DeviceProtocol("a packet that only servers send")),
-        }
-    }
-
-    fn upstream_packet(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
-        let malformed = End::UpstreamMalformed;
-        if self.phase == Phase::AwaitConnack
-            && !matches!(raw.packet_type, PacketType::Connack | PacketType::Auth)
-        {
-            return Err(End::UpstreamProtocol("a packet before CONNACK"));
-        }
-        if let Phase::Leaving(end) = self.phase {
-            return self.upstream_packet_to_nobody(end, raw, wake);
-        }
-        match raw.packet_type {
-            PacketType::Connack if self.phase == Phase::AwaitConnack => self.on_connack(raw, wake),
-            PacketType::Connack => Err(End::UpstreamProtocol("a second CONNACK")),
-            PacketType::Publish => self.publish_down(raw, wake),
-            PacketType::Puback => self.acknowledge_up(AcknowledgementKind::Puback, raw, wake),
-            PacketType::Pubrec => self.acknowledge_up(AcknowledgementKind::Pubrec, raw, wake),
-            PacketType::Pubcomp => self.acknowledge_up(AcknowledgementKind::Pubcomp, raw, wake),
-            PacketType::Pubrel => self.release_down(raw, wake),
-            PacketType::Suback => self.on_suback(raw, wake),
-            PacketType::Unsuback => self.on_unsuback(raw, wake),
-            PacketType::Pingresp => {
-                expect_empty(raw).map_err(malformed)?;
-                match self.keep_alive.answered() {
-                    Asker::Device => wake.to_device.extend_from_slice(&PINGRESP),
-                    Asker::Proxy => {}
-                    Asker::Nobody => {
-                        return Err(End::UpstreamProtocol("a PINGRESP that nobody asked for"));
-                    }
-                }
-                Ok(())
-            }
-            PacketType::Disconnect if self.version == Version::V5 => {
-                let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
-                self.pass_disconnect(Way::Down, disconnect, raw, wake);
-                self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
-                Ok(())
-            }
-            PacketType::Auth => {
-                Auth::decode(raw, self.version).map_err(malformed)?;
-                if !self.plan.translator.is_plain() {
-                    return Err(End::UpstreamProtocol("an authentication that nobody began"));
-                }
-                wake.to_device.extend_from_slice(raw.bytes);
-                Ok(())
-            }
-            PacketType::Connect
-            | PacketType::Subscribe
-            | PacketType::Unsubscribe
-            | PacketType::Pingreq
-            | PacketType::Disconnect => {
-                Err(End::UpstreamProtocol("a packet that only clients send"))
-            }
-        }
-    }
-
-    /// Ends the session for a cause on the device's side: it is told the reason code where its version has
-    /// one, and the upstream sees the connection break, so that the will is published.
-    pub(super) fn end_for_device(&mut self, end: End, wake: &mut Wake<'_>) {
-        match self.phase {
-            Phase::AwaitConnect | Phase::AwaitUpstream => {
-                wake.to_upstream.clear();
-                self.phase = Phase::Ended(end);
-            }
-            Phase::Ended(_) | Phase::Leaving(_) => {}
-            Phase::AwaitConnack => self.phase = Phase::Ended(end),
-            Phase::Running => {
-                self.tell_device(end.reason_code(), wake);
-                self.leave(end, wake);
-            }
-        }
-    }
-
-    /// Ends the session for a cause on the upstream's side. A will can't be published any more.
-    pub(super) fn end_for_upstream(&mut self, end: End, wake: &mut Wake<'_>) {
-        match self.phase {
-            Phase::Ended(_) => {}
-            Phase::Leaving(end) => self.phase = Phase::Ended(end),
-            Phase::AwaitConnect | Phase::AwaitUpstream | Phase::AwaitConnack => {
-                self.refuse_connect(end, ReasonCode::ServerUnavailable, wake);
-            }
-            Phase::Running => {
-                // With `plain` the device sees what the broker did, which was to say nothing.
-                if end != End::UpstreamClosed || !self.plan.translator.is_plain() {
-                    // Whatever it was, the device is not to blame.
-                    let told = end.reason_code().map(|_| ReasonCode::UnspecifiedError);
-                    self.tell_device(told, wake);
-                }
-                self.tell_upstream(end, wake);
-                self.phase = Phase::Ended(end);
-            }
-        }
-    }
-
-    /// DISCONNECT to the device: only version 5 has it from a server.
-    fn tell_device(&self, reason_code: Option<ReasonCode>, wake: &mut Wake<'_>) {
-        if let Some(reason_code) = reason_code.filter(|_| self.version == Version::V5) {
-            let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
-            // Without properties a DISCONNECT always fits.
-            let _ = disconnect.encode(self.version, wake.to_device);
-        }
-    }
-
-    /// Tells a version 5 upstream what it did wrong.
-    fn tell_upstream(&self, end: End, wake: &mut Wake<'_>) {
-        let reason_code = match end {
-            End::UpstreamMalformed(error) => error.reason_code(),
-            End::UpstreamProtocol(_) => ReasonCode::ProtocolError,
-            End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
-            _ => return,
-        };
-        if self.version == Version::V5 {
-            let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
-            // As above.
-            let _ = disconnect.encode(self.version, wake.to_upstream);
-        }
-    }
-
-    /// Passes a DISCONNECT on: the same bytes, but for properties that have to stay behind.
-    fn pass_disconnect(
-        &self,
-        way: Way,
-        given: Disconnect<'_>,
-        raw: RawPacket<'_>,
-        wake: &mut Wake<'_>,
-    ) {
-        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
-        let mut kept = properties::guard(given.properties, way, &self.plan.translator, guarded);
-        if self.loses_session && way == Way::Up {
-            // What CONNECT didn't ask for can't be prolonged (v5 section 3.14.2.2.2).
-            let dropped = [PropertyIdentifier::SessionExpiryInterval];
-            kept = properties::without(kept, &dropped, &[], buffer).unwrap_or(Properties::EMPTY);
-        }
-        let out = match way {
-            Way::Up => &mut *wake.to_upstream,
-            Way::Down => &mut *wake.to_device,
-        };
-        if kept == given.properties {
-            out.extend_from_slice(raw.bytes);
-        } else {
-            // It is shorter than what was decoded.
-            let _ = Disconnect { properties: kept, ..given }.encode(self.version, out);
-        }
-    }
-
-    fn on_device_disconnect(
-        &mut self,
-        disconnect: Disconnect<'_>,
-        raw: RawPacket<'_>,
-        wake: &mut Wake<'_>,
-    ) {
-        // Only the normal good-bye deletes the will (v5 [MQTT-3.1.2-10]).
-        if disconnect.reason_code != ReasonCode::Success && self.will.is_some() {
-            self.leave(End::DeviceDisconnected, wake);
-            return;
-        }
-        self.will = None;
-        self.pass_disconnect(Way::Up, disconnect, raw, wake);
-        self.phase = Phase::Ended(End::DeviceDisconnected);
-    }
-}
-
-/// PINGREQ and PINGRESP have no body.
-fn expect_empty(raw: RawPacket<'_>) -> Result<(), WireError> {
-    if raw.body.is_empty() { Ok(()) } else { Err(WireError::TrailingBytes) }
 }

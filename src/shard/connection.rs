@@ -93,6 +93,9 @@ impl Connection {
             let read = self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
             self.log_refusals();
+            if self.session.device_is_done() {
+                self.let_device_go(context);
+            }
             if let Some(end) = self.session.end() {
                 self.start_closing(end);
                 return self.poll_closing(context);
@@ -185,7 +188,8 @@ impl Connection {
     fn read_device(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let backlog = self.upstream.as_ref().map_or(0, Peer::backlog);
         let waits = !self.session.is_open() && self.device.tail.len() >= WAITING_BYTES_MAX;
-        if self.device.closed || waits || backlog >= self.state.limits.buffered_bytes_max {
+        let full = backlog >= self.state.limits.buffered_bytes_max;
+        if self.device.closed || waits || full || self.session.device_is_done() {
             return false;
         }
         let state = self.state.clone();
@@ -202,7 +206,10 @@ impl Connection {
                 true
             }
             Poll::Ready(Read::Closed) => {
-                self.with_session(now, |session, wake| session.on_device_closed(wake));
+                // What the device said before it left still counts: it waits for the CONNACK as any packet does.
+                if self.session.is_open() || self.device.tail.is_empty() {
+                    self.with_session(now, |session, wake| session.on_device_closed(wake));
+                }
                 true
             }
         }
@@ -248,6 +255,9 @@ impl Connection {
             self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
         });
         self.device.tail = tail;
+        if self.device.closed && self.session.end().is_none() {
+            self.with_session(now, |session, wake| session.on_device_closed(wake));
+        }
     }
 
     /// One write per peer. A peer that can't be written to is gone.
@@ -264,6 +274,12 @@ impl Connection {
             upstream.discard(&state.buffers);
             self.with_session(now, |session, wake| session.on_upstream_closed(wake));
         }
+    }
+
+    /// Closes the device's connection while its will is still on the way. How far that is doesn't matter here.
+    fn let_device_go(&mut self, context: &mut Context<'_>) {
+        let state = self.state.clone();
+        let _ = self.device.poll_close(context, &state.buffers, &mut state.read.borrow_mut());
     }
 
     fn log_refusals(&mut self) {

@@ -394,3 +394,19 @@ def test_authentication_method(stage):
     assert verdict["end"] == "closed"
     assert verdict["packets"][0][4:8] == "008c"
     return verdict
+
+
+@scenario(*RAW)
+def test_said_and_gone(stage):
+    """All of a short life in one segment, and the connection closed: the message arrives, and the will doesn't."""
+    observer = stage.observer("t/#")
+    life = wire.connect("raw", version=stage.version, will=("t/will", "lost"))
+    life += wire.publish("t/1", b"said", version=stage.version) + bytes.fromhex("e000")
+    raw = stage.raw().send(life)
+    raw.close()
+    got = observer.next()
+    stage.broker.gone("raw")
+    observer.publish("t/sentinel", b"")
+    after = observer.next()
+    assert (got["topic"], after["topic"]) == ("t/1", "t/sentinel")
+    return got, after

@@ -1,0 +1,142 @@
+//! Which packet goes where: what each side may send in which phase.
+
+use crate::mqtt::{
+    AcknowledgementKind, Auth, Disconnect, PINGRESP, PacketType, RawPacket, Version, WireError,
+    next_packet,
+};
+
+use crate::translate::Way;
+
+use super::conversation::{Phase, Session, Wake};
+use super::end::End;
+use super::keep_alive::Asker;
+
+impl Session {
+    pub(super) fn next_device_packet<'b>(
+        &self,
+        bytes: &'b [u8],
+    ) -> Result<Option<RawPacket<'b>>, End> {
+        let awaits_connect = self.phase == Phase::AwaitConnect;
+        if awaits_connect
+            && bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8)
+        {
+            return Err(End::DeviceProtocol("the first packet isn't a CONNECT"));
+        }
+        let connect_size_max = self.plan.limits.connect_size_max;
+        let most = if awaits_connect { connect_size_max } else { self.upstream_takes };
+        next_packet(bytes, self.version, most).map_err(End::DeviceMalformed)
+    }
+
+    /// Before CONNACK only the packets of an authentication go on; the others wait in the shell's buffer.
+    pub(super) fn has_to_wait(&self, raw: RawPacket<'_>) -> bool {
+        self.phase == Phase::AwaitConnack && raw.packet_type != PacketType::Auth
+    }
+
+    pub(super) fn device_packet(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let malformed = End::DeviceMalformed;
+        match raw.packet_type {
+            PacketType::Connect if self.phase == Phase::AwaitConnect => self.on_connect(raw, wake),
+            PacketType::Connect => Err(End::DeviceProtocol("a second CONNECT")),
+            PacketType::Publish => self.publish_up(raw, wake),
+            PacketType::Puback => self.acknowledge_down(AcknowledgementKind::Puback, raw, wake),
+            PacketType::Pubrec => self.acknowledge_down(AcknowledgementKind::Pubrec, raw, wake),
+            PacketType::Pubcomp => self.acknowledge_down(AcknowledgementKind::Pubcomp, raw, wake),
+            PacketType::Pubrel => self.release_up(raw, wake),
+            PacketType::Subscribe => self.on_subscribe(raw, wake),
+            PacketType::Unsubscribe => self.on_unsubscribe(raw, wake),
+            PacketType::Pingreq => {
+                expect_empty(raw).map_err(malformed)?;
+                self.keep_alive.device_pinged();
+                wake.to_upstream.extend_from_slice(raw.bytes);
+                Ok(())
+            }
+            PacketType::Disconnect => {
+                let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
+                self.on_device_disconnect(disconnect, raw, wake);
+                Ok(())
+            }
+            PacketType::Auth => {
+                Auth::decode(raw, self.version).map_err(malformed)?;
+                if !self.plan.translator.is_plain() {
+                    return Err(End::DeviceProtocol(
+                        "enhanced authentication doesn't pass a translation",
+                    ));
+                }
+                wake.to_upstream.extend_from_slice(raw.bytes);
+                Ok(())
+            }
+            PacketType::Connack
+            | PacketType::Suback
+            | PacketType::Unsuback
+            | PacketType::Pingresp => Err(End::DeviceProtocol("a packet that only servers send")),
+        }
+    }
+
+    pub(super) fn upstream_packet(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let malformed = End::UpstreamMalformed;
+        if self.phase == Phase::AwaitConnack
+            && !matches!(raw.packet_type, PacketType::Connack | PacketType::Auth)
+        {
+            return Err(End::UpstreamProtocol("a packet before CONNACK"));
+        }
+        if let Phase::Leaving(end) = self.phase {
+            return self.upstream_packet_to_nobody(end, raw, wake);
+        }
+        match raw.packet_type {
+            PacketType::Connack if self.phase == Phase::AwaitConnack => self.on_connack(raw, wake),
+            PacketType::Connack => Err(End::UpstreamProtocol("a second CONNACK")),
+            PacketType::Publish => self.publish_down(raw, wake),
+            PacketType::Puback => self.acknowledge_up(AcknowledgementKind::Puback, raw, wake),
+            PacketType::Pubrec => self.acknowledge_up(AcknowledgementKind::Pubrec, raw, wake),
+            PacketType::Pubcomp => self.acknowledge_up(AcknowledgementKind::Pubcomp, raw, wake),
+            PacketType::Pubrel => self.release_down(raw, wake),
+            PacketType::Suback => self.on_suback(raw, wake),
+            PacketType::Unsuback => self.on_unsuback(raw, wake),
+            PacketType::Pingresp => {
+                expect_empty(raw).map_err(malformed)?;
+                match self.keep_alive.answered() {
+                    Asker::Device => wake.to_device.extend_from_slice(&PINGRESP),
+                    Asker::Proxy => {}
+                    Asker::Nobody => {
+                        return Err(End::UpstreamProtocol("a PINGRESP that nobody asked for"));
+                    }
+                }
+                Ok(())
+            }
+            PacketType::Disconnect if self.version == Version::V5 => {
+                let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
+                self.pass_disconnect(Way::Down, disconnect, raw, wake);
+                self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
+                Ok(())
+            }
+            PacketType::Auth => {
+                Auth::decode(raw, self.version).map_err(malformed)?;
+                if !self.plan.translator.is_plain() {
+                    return Err(End::UpstreamProtocol("an authentication that nobody began"));
+                }
+                wake.to_device.extend_from_slice(raw.bytes);
+                Ok(())
+            }
+            PacketType::Connect
+            | PacketType::Subscribe
+            | PacketType::Unsubscribe
+            | PacketType::Pingreq
+            | PacketType::Disconnect => {
+                Err(End::UpstreamProtocol("a packet that only clients send"))
+            }
+        }
+    }
+}
+
+/// PINGREQ and PINGRESP have no body.
+fn expect_empty(raw: RawPacket<'_>) -> Result<(), WireError> {
+    if raw.body.is_empty() { Ok(()) } else { Err(WireError::TrailingBytes) }
+}

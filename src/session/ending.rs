@@ -1,0 +1,115 @@
+//! Ending a session: who is told what, and whether the will goes out.
+
+use crate::mqtt::{Disconnect, Properties, PropertyIdentifier, RawPacket, ReasonCode, Version};
+use crate::translate::Way;
+
+use super::conversation::{Phase, Scratch, Session, Wake};
+use super::end::End;
+use super::properties;
+
+impl Session {
+    /// Ends the session for a cause on the device's side: it is told the reason code where its version has
+    /// one, and the upstream sees the connection break, so that the will is published.
+    pub(super) fn end_for_device(&mut self, end: End, wake: &mut Wake<'_>) {
+        match self.phase {
+            Phase::AwaitConnect | Phase::AwaitUpstream => {
+                wake.to_upstream.clear();
+                self.phase = Phase::Ended(end);
+            }
+            Phase::Ended(_) | Phase::Leaving(_) => {}
+            Phase::AwaitConnack => self.phase = Phase::Ended(end),
+            Phase::Running => {
+                self.tell_device(end.reason_code(), wake);
+                self.leave(end, wake);
+            }
+        }
+    }
+
+    /// Ends the session for a cause on the upstream's side. A will can't be published any more.
+    pub(super) fn end_for_upstream(&mut self, end: End, wake: &mut Wake<'_>) {
+        match self.phase {
+            Phase::Ended(_) => {}
+            Phase::Leaving(end) => self.phase = Phase::Ended(end),
+            Phase::AwaitConnect | Phase::AwaitUpstream | Phase::AwaitConnack => {
+                self.refuse_connect(end, ReasonCode::ServerUnavailable, wake);
+            }
+            Phase::Running => {
+                // With `plain` the device sees what the broker did, which was to say nothing.
+                if end != End::UpstreamClosed || !self.plan.translator.is_plain() {
+                    // Whatever it was, the device is not to blame.
+                    let told = end.reason_code().map(|_| ReasonCode::UnspecifiedError);
+                    self.tell_device(told, wake);
+                }
+                self.tell_upstream(end, wake);
+                self.phase = Phase::Ended(end);
+            }
+        }
+    }
+
+    /// DISCONNECT to the device: only version 5 has it from a server.
+    fn tell_device(&self, reason_code: Option<ReasonCode>, wake: &mut Wake<'_>) {
+        if let Some(reason_code) = reason_code.filter(|_| self.version == Version::V5) {
+            let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
+            // Without properties a DISCONNECT always fits.
+            let _ = disconnect.encode(self.version, wake.to_device);
+        }
+    }
+
+    /// Tells a version 5 upstream what it did wrong.
+    fn tell_upstream(&self, end: End, wake: &mut Wake<'_>) {
+        let reason_code = match end {
+            End::UpstreamMalformed(error) => error.reason_code(),
+            End::UpstreamProtocol(_) => ReasonCode::ProtocolError,
+            End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
+            _ => return,
+        };
+        if self.version == Version::V5 {
+            let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
+            // As above.
+            let _ = disconnect.encode(self.version, wake.to_upstream);
+        }
+    }
+
+    /// Passes a DISCONNECT on: the same bytes, but for properties that have to stay behind.
+    pub(super) fn pass_disconnect(
+        &self,
+        way: Way,
+        given: Disconnect<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
+        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
+        let mut kept = properties::guard(given.properties, way, &self.plan.translator, guarded);
+        if self.loses_session && way == Way::Up {
+            // What CONNECT didn't ask for can't be prolonged (v5 section 3.14.2.2.2).
+            let dropped = [PropertyIdentifier::SessionExpiryInterval];
+            kept = properties::without(kept, &dropped, &[], buffer).unwrap_or(Properties::EMPTY);
+        }
+        let out = match way {
+            Way::Up => &mut *wake.to_upstream,
+            Way::Down => &mut *wake.to_device,
+        };
+        if kept == given.properties {
+            out.extend_from_slice(raw.bytes);
+        } else {
+            // It is shorter than what was decoded.
+            let _ = Disconnect { properties: kept, ..given }.encode(self.version, out);
+        }
+    }
+
+    pub(super) fn on_device_disconnect(
+        &mut self,
+        disconnect: Disconnect<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) {
+        // Only the normal good-bye deletes the will (v5 [MQTT-3.1.2-10]).
+        if disconnect.reason_code != ReasonCode::Success && self.will.is_some() {
+            self.leave(End::DeviceDisconnected, wake);
+            return;
+        }
+        self.will = None;
+        self.pass_disconnect(Way::Up, disconnect, raw, wake);
+        self.phase = Phase::Ended(End::DeviceDisconnected);
+    }
+}
