@@ -162,9 +162,10 @@ impl Client {
     }
 
     async fn answer(&mut self, what: &str) -> anyhow::Result<Answer> {
-        timeout(PATIENCE, self.advance())
-            .await
-            .with_context(|| format!("no {what} within {} s", PATIENCE.as_secs()))?
+        match timeout(PATIENCE, self.advance()).await {
+            Ok(outcome) => outcome,
+            Err(_) => bail!("no {what} within {} s", PATIENCE.as_secs()),
+        }
     }
 
     /// Takes the next packet.

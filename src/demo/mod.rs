@@ -12,9 +12,11 @@ mod script;
 mod stay;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Config, Lookup, Shards};
 use crate::server::{self, Server};
@@ -22,6 +24,9 @@ use crate::server::{self, Server};
 use broker::Broker;
 use picture::Picture;
 use script::{PAIRS, Pair};
+
+/// How long the proxy waits, at the end, for those who have joined.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The options of `demo`.
 #[derive(Debug, Args)]
@@ -64,8 +69,10 @@ impl Demo {
         if self.once {
             return Ok(());
         }
+        // Before the invitation: who reads it may press Ctrl-C at once.
+        let interrupt = signal(SignalKind::interrupt())?;
         stay::invite(broker, listening, &picture)?;
-        stay::watch(cast, &picture).await
+        stay::watch(cast, &picture, interrupt).await
     }
 }
 
@@ -94,6 +101,7 @@ fn start_proxy(broker: SocketAddr) -> anyhow::Result<Server> {
         }
     }
     proxy.shards = Shards::Exactly(1);
+    proxy.drain_timeout = DRAIN_TIMEOUT;
     let config = Config { proxy, admin: None, listeners };
     server::start(&config).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();

@@ -78,8 +78,10 @@ impl Picture {
         Self { width: columns.unwrap_or(WIDTH), colour, layout: Layout::Stack }
     }
 
+    /// One line of standard output.
     pub(super) fn line(&self, text: &str) -> io::Result<()> {
         writeln!(io::stdout(), "{text}")
+            .map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")))
     }
 
     /// The heading of a pair. Its layout follows from the script, for nothing has been seen yet.
@@ -157,5 +159,19 @@ impl Picture {
     /// Text in an ANSI colour.
     fn paint(&self, number: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{number}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_elsewhere_stays_on_its_line() {
+        let shown = |topic_name: &str, payload: &[u8]| Sight::new(topic_name, payload).to_string();
+        assert_eq!(shown("a/b", b""), "a/b");
+        assert_eq!(shown("a", b"x\r\n\x1b[2J\xFF"), "a  x\u{FFFD}\u{FFFD}\u{FFFD}[2J\u{FFFD}");
+        let long = shown("a", &[b'x'; 1_000_000]);
+        assert_eq!((long.chars().count(), long.chars().last()), (3 + SHOWN_MAX + 1, Some('…')));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::time::timeout;
 
 use super::client::{Client, PATIENCE, Received};
@@ -54,7 +54,7 @@ async fn play_pair(
             Turn::Up | Turn::Answer => {
                 let topic_name = match (step.turn, &response_topic) {
                     (Turn::Answer, Some(wanted)) => wanted,
-                    (Turn::Answer, None) => anyhow::bail!("it was given no response topic"),
+                    (Turn::Answer, None) => bail!("it was given no response topic"),
                     _ => step.device_topic,
                 };
                 device.publish(topic_name, payload, None).await?;
@@ -91,16 +91,15 @@ async fn expect(client: &mut Client, step: &Step, topic_name: &str) -> anyhow::R
             others.push(received.topic_name);
         }
     };
-    let outcome = timeout(PATIENCE, expected).await;
-    outcome.with_context(|| {
-        let seconds = PATIENCE.as_secs();
-        match others.as_slice() {
-            [] => format!("nothing came on `{topic_name}` within {seconds} s"),
-            others => format!(
-                "`{}` didn't come on `{topic_name}` within {seconds} s; what came: {}",
-                step.payload,
-                others.join(", ")
-            ),
-        }
-    })?
+    if let Ok(outcome) = timeout(PATIENCE, expected).await {
+        return outcome;
+    }
+    let (payload, seconds) = (step.payload, PATIENCE.as_secs());
+    match others.as_slice() {
+        [] => bail!("`{payload}` didn't come on `{topic_name}` within {seconds} s; nothing did"),
+        others => bail!(
+            "`{payload}` didn't come on `{topic_name}` within {seconds} s; this did: {}",
+            others.join(", ")
+        ),
+    }
 }

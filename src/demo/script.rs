@@ -1,7 +1,7 @@
 //! What the demo plays: the pairs of dialects, their devices, and what each of them says and hears.
 //!
 //! Only data. It isn't what is printed: that is what came off the sockets, held against this. Invariant:
-//! each step passes with the topic alone being translated, or is written as the payload will be.
+//! a step's payload is one that both dialects write alike, so that only its topic is translated.
 
 use super::client::Introduction;
 use crate::config::Arguments;
@@ -76,7 +76,7 @@ pub(super) const PAIRS: [Pair; 5] = [
     Pair {
         from: "thingscale",
         to: "omnicore",
-        from_set: &["token=TOK", "tenant=acme"],
+        from_set: &["token=TOK"],
         to_set: OMNICORE,
         identity: Identity::Prefix("d"),
         device: Introduction {
@@ -194,18 +194,18 @@ impl Pair {
         }
     }
 
-    /// The options that name this pair, for `explain` and `serve`. Without those of a table.
-    pub(super) fn options(&self) -> String {
-        let mut options = format!("--from {} --to {}", self.from, self.to);
+    /// What says the same on a command line, in two halves. Without a table.
+    pub(super) fn options(&self) -> [String; 2] {
+        let mut device = format!("--from {}", self.from);
         for value in self.from_set {
-            options.push_str(&format!(" --from-set {value}"));
+            device.push_str(&format!(" --from-set {value}"));
         }
-        for value in self.to_set {
-            options.push_str(&format!(" --to-set {value}"));
-        }
+        device.push_str(&format!(" --to {}", self.to));
+        let mut rest: Vec<String> =
+            self.to_set.iter().map(|value| format!("--to-set {value}")).collect();
         if let Identity::Prefix(prefix) = self.identity {
-            options.push_str(&format!(" --identity-prefix {prefix}"));
+            rest.push(format!("--identity-prefix {prefix}"));
         }
-        options
+        [device, rest.join(" ")]
     }
 }

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -34,10 +35,11 @@ pub(super) fn invite(
         picture.line("And a command for it, from the broker's side:")?;
         picture.command(&format!("mosquitto_pub {broker} -t /plant/d42/commands -m open"))?;
         picture.line("The same, step by step and without any network:")?;
-        let options = pair.options();
-        picture.command(&format!(
-            "interlingua explain {options} --topic TOK/json/42/lab --payload 19.5"
-        ))?;
+        let program = std::env::args().next().unwrap_or_else(|| "interlingua".to_owned());
+        let [device, rest] = pair.options();
+        picture.command(&format!("{program} explain {device} \\"))?;
+        picture.command(&format!("  {rest} \\"))?;
+        picture.command("  --topic TOK/json/42/lab --payload 19.5")?;
     }
     picture.line("")?;
     picture.line("The other listeners:")?;
@@ -55,8 +57,12 @@ fn at(address: SocketAddr) -> String {
     format!("-h {} -p {}", address.ip(), address.port())
 }
 
-/// Prints what the application and the devices see, until Ctrl-C.
-pub(super) async fn watch(cast: Cast, picture: &Picture) -> anyhow::Result<()> {
+/// Prints what the application and the devices see, until Ctrl-C, which `interrupt` tells.
+pub(super) async fn watch(
+    cast: Cast,
+    picture: &Picture,
+    mut interrupt: Signal,
+) -> anyhow::Result<()> {
     let (sights, mut seen) = mpsc::channel(WAITING_MAX);
     let tasks = LocalSet::new();
     tasks.spawn_local(report("broker".into(), cast.application, sights.clone()));
@@ -81,7 +87,7 @@ pub(super) async fn watch(cast: Cast, picture: &Picture) -> anyhow::Result<()> {
         .run_until(async {
             tokio::select! {
                 outcome = print => outcome,
-                stopped = tokio::signal::ctrl_c() => Ok(stopped?),
+                _ = interrupt.recv() => Ok(()),
             }
         })
         .await

@@ -192,3 +192,121 @@ impl Client {
         Some(delivery)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::PropertyBuffer;
+
+    const WISH: Subscription<'_> = Subscription {
+        topic_filter: "a/#",
+        qos: Qos::AtLeastOnce,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: RetainHandling::Send,
+    };
+
+    fn message(topic_name: &str, payload: &[u8], retain: bool) -> Message {
+        Message {
+            topic_name: topic_name.to_owned(),
+            payload: payload.to_vec(),
+            qos: Qos::ExactlyOnce,
+            retain,
+            properties: PropertyBuffer::new(),
+        }
+    }
+
+    fn enter(hub: &mut Hub, identifier: &str) -> (Place, Rc<Outbox>) {
+        let outbox = Rc::new(Outbox::default());
+        (hub.enter(identifier, outbox.clone()).0, outbox)
+    }
+
+    #[test]
+    fn one_copy_carries_the_identifiers_of_all_subscriptions() {
+        let mut hub = Hub::default();
+        let (place, outbox) = enter(&mut hub, "c");
+        hub.subscribe(place, &WISH, Some(1)).unwrap();
+        let other = Subscription { topic_filter: "a/+", retain_as_published: true, ..WISH };
+        hub.subscribe(place, &other, Some(2)).unwrap();
+        assert_eq!(hub.publish(message("a/b", b"x", true), place), Reach::Somebody);
+        let delivery = outbox.pop().unwrap();
+        assert_eq!(delivery.subscription_identifiers, [1, 2]);
+        assert_eq!((delivery.qos, delivery.retain), (Qos::AtLeastOnce, true));
+        assert!(outbox.pop().is_none());
+        assert!(hub.unsubscribe(place, "a/+") && !hub.unsubscribe(place, "a/+"));
+        hub.publish(message("a/b", b"x", true), place);
+        assert!(!outbox.pop().unwrap().retain, "only what asks for it keeps the flag");
+    }
+
+    #[test]
+    fn no_local_leaves_out_the_own_messages_only() {
+        let mut hub = Hub::default();
+        let (own, outbox) = enter(&mut hub, "own");
+        let (other, _) = enter(&mut hub, "other");
+        hub.subscribe(own, &Subscription { no_local: true, ..WISH }, None).unwrap();
+        assert_eq!(hub.publish(message("a", b"x", false), own), Reach::Nobody);
+        assert_eq!(hub.publish(message("a", b"x", false), other), Reach::Somebody);
+        assert!(outbox.pop().is_some() && outbox.pop().is_none());
+    }
+
+    #[test]
+    fn retained_messages_come_as_the_subscription_says() {
+        let mut hub = Hub::default();
+        let (place, outbox) = enter(&mut hub, "c");
+        hub.publish(message("a/b", b"x", true), place);
+        let mut comes = |retain_handling| {
+            hub.subscribe(place, &Subscription { retain_handling, ..WISH }, None).unwrap();
+            outbox.pop().is_some_and(|delivery| delivery.retain)
+        };
+        assert!(!comes(RetainHandling::DoNotSend));
+        assert!(!comes(RetainHandling::SendIfNew), "it isn't new");
+        assert!(comes(RetainHandling::Send));
+        hub.unsubscribe(place, WISH.topic_filter);
+        let if_new = Subscription { retain_handling: RetainHandling::SendIfNew, ..WISH };
+        hub.subscribe(place, &if_new, None).unwrap();
+        assert!(outbox.pop().is_some());
+    }
+
+    #[test]
+    fn everything_has_a_bound() {
+        let mut hub = Hub::default();
+        let (place, outbox) = enter(&mut hub, "c");
+        for number in 0..RETAINED_MAX + 10 {
+            hub.publish(message(&format!("r/{number}"), b"x", true), place);
+        }
+        assert_eq!(hub.retained.len(), RETAINED_MAX);
+        let large = vec![0; RETAINED_BYTES_MAX];
+        hub.publish(message("r/0", &large, true), place);
+        assert_eq!(hub.retained.len(), RETAINED_MAX - 1, "the older one doesn't stay either");
+        for number in 1..RETAINED_MAX {
+            hub.publish(message(&format!("r/{number}"), b"", true), place);
+        }
+        assert_eq!((hub.retained.len(), hub.retained_bytes), (0, 0));
+
+        for number in 0..SUBSCRIPTIONS_MAX {
+            let topic_filter = &*format!("s/{number}");
+            hub.subscribe(place, &Subscription { topic_filter, ..WISH }, None).unwrap();
+        }
+        assert_eq!(hub.subscribe(place, &WISH, None), Err(ReasonCode::QuotaExceeded));
+        assert_eq!(outbox.ended(), None);
+        let (lazy, outbox) = enter(&mut hub, "lazy");
+        hub.subscribe(lazy, &Subscription { topic_filter: "t", ..WISH }, None).unwrap();
+        for _ in 0..20_000 {
+            hub.publish(message("t", b"x", false), place);
+        }
+        assert_eq!(outbox.ended(), Some(ReasonCode::QuotaExceeded));
+        assert!(std::iter::from_fn(|| outbox.pop()).count() < 20_000);
+    }
+
+    #[test]
+    fn who_was_taken_over_does_not_take_the_successor_along() {
+        let mut hub = Hub::default();
+        let (first, outbox) = enter(&mut hub, "c");
+        let (second, _) = enter(&mut hub, "c");
+        assert_eq!(outbox.ended(), Some(ReasonCode::SessionTakenOver));
+        hub.leave(first);
+        assert_eq!(hub.places.get("c"), Some(&second));
+        hub.leave(second);
+        assert!(hub.places.is_empty() && hub.clients.is_empty());
+    }
+}

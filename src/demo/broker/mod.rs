@@ -24,11 +24,12 @@ use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::LocalSet;
 
 use hub::Hub;
@@ -96,12 +97,19 @@ impl Drop for Broker {
 async fn accept(socket: std::net::TcpListener) -> io::Result<()> {
     let listener = TcpListener::from_std(socket)?;
     let hub = Rc::new(RefCell::new(Hub::default()));
+    let seats = Arc::new(Semaphore::new(CLIENTS_MAX));
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if Rc::strong_count(&hub) <= CLIENTS_MAX => {
-                tokio::task::spawn_local(connection::serve(stream, hub.clone()));
-            }
-            Ok(_) => tracing::warn!("the demo broker takes no more than {CLIENTS_MAX} clients"),
+            Ok((stream, _)) => match seats.clone().try_acquire_owned() {
+                Ok(seat) => {
+                    let hub = hub.clone();
+                    tokio::task::spawn_local(async move {
+                        connection::serve(stream, hub).await;
+                        drop(seat);
+                    });
+                }
+                Err(_) => tracing::warn!("the demo broker takes {CLIENTS_MAX} clients, no more"),
+            },
             Err(error) => {
                 tracing::warn!(%error, "a connection can't be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
