@@ -3,7 +3,7 @@
 //!
 //! A dialect says nothing of any other dialect. What a pair of them means is the room `translate`.
 //!
-//! Invariant: a [`Dialect`] that exists has passed every check of [`verify`]: each readable topic has one
+//! Invariant: a [`Dialect`] that exists has passed every check of its table: each readable topic has one
 //! reading, and each form can be rendered back to the topic that it matched.
 #![cfg_attr(
     not(test),

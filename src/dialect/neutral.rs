@@ -72,7 +72,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Every part with the word that tables write, in the order of [`Part::index`].
+    /// Every part with the word that tables write.
     pub const WORDS: [(&'static str, Part); 5] = [
         ("tenant", Part::Tenant),
         ("site", Part::Site),
