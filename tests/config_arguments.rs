@@ -129,7 +129,7 @@ command line: --from: plain to omnicore: `plain` translates nothing, so it stand
     );
     let mut options = arguments("thingscale", "thingscale", &[]);
     options.from_set = texts(&["token=hunter2"]);
-    options.to_set = texts(&["token=hunter3"]);
+    options.to_set = texts(&["token=hunter3", "account=U000001"]);
     options.options = texts(&["config", "confi", "all"]);
     check(
         &explained(&options),

@@ -13,7 +13,7 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("dialect", Floor::Pure, &["mqtt", "document", "payload"]),
     ("translate", Floor::Pure, &["mqtt", "payload", "dialect"]),
     ("session", Floor::Pure, &["mqtt", "dialect", "translate"]),
-    ("config", Floor::Pure, &["document", "dialect", "translate", "session"]),
+    ("config", Floor::Pure, &["document", "payload", "dialect", "translate", "session"]),
     ("telemetry", Floor::Shell, &["translate", "session"]),
     ("transport", Floor::Shell, &["config"]),
     ("upstream", Floor::Shell, &["config", "transport"]),

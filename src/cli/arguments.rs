@@ -37,6 +37,9 @@ pub(crate) struct PairArguments {
     /// The same for the upstream's dialect
     #[arg(long = "to-option", value_name = "NAME")]
     pub(crate) to_options: Vec<String>,
+    /// How payloads are rewritten, with the keys of [listener.payload] (repeat as needed)
+    #[arg(long = "payload-option", value_name = "NAME=VALUE")]
+    pub(crate) payload: Vec<String>,
 }
 
 impl std::fmt::Debug for PairArguments {
@@ -58,6 +61,7 @@ impl PairArguments {
             &self.options,
             &self.from_options,
             &self.to_options,
+            &self.payload,
         ];
         let texts = [&self.from, &self.to, &self.identity_prefix, &self.identity_table];
         lists.iter().any(|list| !list.is_empty()) || texts.iter().any(|text| text.is_some())
@@ -77,6 +81,7 @@ impl PairArguments {
             options: given.options,
             from_options: given.from_options,
             to_options: given.to_options,
+            payload: given.payload,
             ..Arguments::default()
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io::Write};
 
 use anyhow::{Context, bail};
@@ -12,8 +13,8 @@ use crate::document::list_words;
 use crate::mqtt::{Qos, topic};
 use crate::session::SessionPlan;
 use crate::translate::{
-    ConnectRefusal, Explanation, FilterPlan, Incoming, Refusal, SessionNames, Translator, Way,
-    explain,
+    ConnectRefusal, Explanation, FilterPlan, Incoming, Refusal, Scratch, SessionNames, Translator,
+    Way, explain,
 };
 
 use super::arguments::PairArguments;
@@ -94,7 +95,9 @@ impl Explain {
         let qos = Qos::from_level(self.qos).unwrap_or(Qos::AtMostOnce);
         let message =
             Incoming { topic_name: &self.topic, payload: &payload, qos, retain: self.retain };
-        let explanation = explain(translator, way, &message);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let received_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let explanation = explain(translator, way, &message, &mut Scratch::at(received_ms, 1));
         if self.json {
             println!(
                 "{}",
@@ -239,19 +242,22 @@ fn print_message(explanation: &Explanation, message: &Incoming<'_>) -> anyhow::R
     }
     match &explanation.outcome {
         Err(refusal) => writeln!(out, "refused  {}: {}", refusal.reason, refusal.detail)?,
-        Ok(sent) => {
-            let (qos, retain) = (sent.qos.level(), u8::from(sent.retain));
-            let untouched = if sent.payload_untouched { ", bytes untouched" } else { "" };
-            writeln!(out, "out      {} topic {}", explanation.to, sent.topic_name)?;
-            writeln!(
-                out,
-                "         payload {} (QoS {qos}, retain {retain}{untouched})",
-                shown(&sent.payload)
-            )?;
-            for note in &sent.notes {
-                writeln!(out, "note     {}", note.label())?;
+        Ok(messages) if messages.is_empty() => writeln!(out, "out      nothing has to be sent")?,
+        Ok(messages) => {
+            for sent in messages {
+                let (qos, retain) = (sent.qos.level(), u8::from(sent.retain));
+                let untouched = if sent.payload_untouched { ", bytes untouched" } else { "" };
+                writeln!(out, "out      {} topic {}", explanation.to, sent.topic_name)?;
+                writeln!(
+                    out,
+                    "         payload {} (QoS {qos}, retain {retain}{untouched})",
+                    shown(&sent.payload)
+                )?;
             }
         }
+    }
+    for note in &explanation.notes {
+        writeln!(out, "note     {}", note.label())?;
     }
     Ok(())
 }

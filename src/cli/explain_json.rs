@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::translate::{Explanation, FilterPlan, FormView, Incoming, Refusal, SessionNames};
+use crate::translate::{Explanation, FilterPlan, FormView, Incoming, Refusal, Sent, SessionNames};
 
 use super::explain::shown;
 
@@ -25,15 +25,8 @@ pub(super) fn message(explanation: &Explanation, message: &Incoming<'_>) -> Valu
         "captures": captures,
         "address": address,
         "as": explanation.target.as_ref().map(form),
-        "out": explanation.outcome.as_ref().ok().map(|sent| json!([{
-            "topic": sent.topic_name,
-            "payload": shown(&sent.payload),
-            "untouched": sent.payload_untouched,
-            "qos": sent.qos.level(),
-            "retain": sent.retain,
-        }])),
-        "notes": explanation.outcome.as_ref().map(|sent| sent.notes.iter().map(|note| note.label()).collect::<Vec<_>>())
-            .unwrap_or_default(),
+        "out": explanation.outcome.as_ref().ok().map(|messages| messages.iter().map(sent).collect::<Vec<_>>()),
+        "notes": explanation.notes.iter().map(|note| note.label()).collect::<Vec<_>>(),
         "refused": explanation.outcome.as_ref().err().map(refusal),
     })
 }
@@ -49,6 +42,16 @@ pub(super) fn filter(
         "own": { "device": names.device, "upstream": names.upstream_device },
         "out": outcome.as_ref().ok().map(|plan| &plan.upstream),
         "refused": outcome.as_ref().err().map(refusal),
+    })
+}
+
+fn sent(sent: &Sent) -> Value {
+    json!({
+        "topic": sent.topic_name,
+        "payload": shown(&sent.payload),
+        "untouched": sent.payload_untouched,
+        "qos": sent.qos.level(),
+        "retain": sent.retain,
     })
 }
 

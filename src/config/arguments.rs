@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::dialect::Dialect;
 use crate::document::{Document, Fault};
 use crate::session::{OnRefusal, SessionLimits};
-use crate::translate::Translator;
+use crate::translate::{PayloadOptions, Translator};
 
 use super::address::parse_listen;
 use super::faults::{Faults, Place, Said, Wrong, outcome};
@@ -14,6 +14,7 @@ use super::meaning::mean;
 use super::model::{Config, Proxy};
 use super::outside::{Lookup, Outside};
 use super::pair::compile_pair;
+use super::payload::payload_of_flags;
 use super::side::{mean_side, near_or_list};
 use super::written::{
     Origin, Source, Written, WrittenIdentity, WrittenListener, WrittenSide, WrittenUpstream,
@@ -47,6 +48,8 @@ pub struct Arguments {
     pub from_options: Vec<String>,
     /// `--to-option`.
     pub to_options: Vec<String>,
+    /// `--payload-option name=value`, the keys of `[listener.payload]`.
+    pub payload: Vec<String>,
     /// `--admin 127.0.0.1:9090`.
     pub admin: Option<String>,
 }
@@ -134,6 +137,7 @@ fn write_sides(
     give_options(&arguments.options, &dialects, &mut from, &mut to, faults);
     write_own(&mut from, &arguments.from_set, ("--from-option", &arguments.from_options), faults);
     write_own(&mut to, &arguments.to_set, ("--to-option", &arguments.to_options), faults);
+    from.payload = payload_of_flags(&arguments.payload, faults);
     (from, to)
 }
 
@@ -198,6 +202,7 @@ fn write_side(flag: &'static str, set: &'static str, dialect: &str) -> WrittenSi
         dialect: Some(Said::flag(flag, dialect.to_owned())),
         values: Vec::new(),
         options: Vec::new(),
+        payload: PayloadOptions::default(),
     }
 }
 

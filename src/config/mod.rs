@@ -25,6 +25,7 @@ mod meaning;
 mod model;
 mod outside;
 mod pair;
+mod payload;
 mod proxy;
 mod side;
 mod unique;

@@ -46,7 +46,7 @@ pub(super) fn mean_side(
         return None;
     };
     let mut meant = MeantSide {
-        side: Side::new(Arc::clone(&dialect)),
+        side: Side { payload: written.payload.clone(), ..Side::new(Arc::clone(&dialect)) },
         origin: written.origin,
         place: written.place.clone(),
         dialect_place,

@@ -2,9 +2,11 @@
 
 use crate::document::{Located, Scalar, Table, Written as Entry};
 use crate::session::{OnRefusal, SessionLimits};
+use crate::translate::PayloadOptions;
 
 use super::faults::{Place, Said};
 use super::model::Proxy;
+use super::payload::read_payload;
 use super::proxy::{read_limits, read_proxy};
 
 /// A configuration as it is written. What is `None` is absent or its fault is told.
@@ -43,6 +45,8 @@ pub(super) struct WrittenSide {
     pub(super) dialect: Option<Said<String>>,
     pub(super) values: Vec<WrittenValue>,
     pub(super) options: Vec<Said<String>>,
+    /// How payloads are rewritten; a listener's only.
+    pub(super) payload: PayloadOptions,
 }
 
 /// By which words values are given to a side.
@@ -111,13 +115,14 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
         "on_refusal",
         &[("ack_and_drop", OnRefusal::AckAndDrop), ("disconnect", OnRefusal::Disconnect)],
     );
+    let payload = table.table("payload").map(read_payload).unwrap_or_default();
     let listener = WrittenListener {
         name: required(&mut table, "name", "name it, as in `name = \"field\"`"),
         bind: required(&mut table, "bind", "write where to listen: `bind = \"0.0.0.0:1883\"`"),
         transport: text(&mut table, "transport"),
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
-        side: read_side(&mut table, "listener"),
+        side: WrittenSide { payload, ..read_side(&mut table, "listener") },
     };
     table.finish();
     listener
@@ -143,6 +148,7 @@ fn read_side(table: &mut Table<'_>, origin: &'static str) -> WrittenSide {
         dialect: required(table, "dialect", remedy),
         options: options.into_iter().map(|option| Said::of(table, "options", option)).collect(),
         values: table.table("vars").map(read_values).unwrap_or_default(),
+        payload: PayloadOptions::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::translate::Way;
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::Exchange;
+use super::joins::Joined;
 use super::properties;
 
 const EARLY: &str = "a PUBREL before its PUBREC";
@@ -29,6 +30,9 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        if self.is_joined(Way::Up, &given, wake)? {
+            return Ok(());
+        }
         match self.up.at(given.packet_identifier) {
             Some(Exchange::Forwarded) if kind == AcknowledgementKind::Puback => {
                 self.finish_clamped(Way::Up, &given, wake)
@@ -50,6 +54,9 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
+        if self.is_joined(Way::Down, &given, wake)? {
+            return Ok(());
+        }
         match self.down.at(given.packet_identifier) {
             Some(Exchange::Forwarded) if kind == AcknowledgementKind::Puback => {
                 self.finish_clamped(Way::Down, &given, wake)
@@ -61,6 +68,38 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// Takes an acknowledgement of a message that became several: its sender hears when all of them are there.
+    fn is_joined(
+        &mut self,
+        way: Way,
+        given: &Acknowledgement<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<bool, End> {
+        let Some(joins) = self.joins.as_deref_mut().map(|joins| joins.on(way)) else {
+            return Ok(false);
+        };
+        let identifier = given.packet_identifier;
+        if given.kind != AcknowledgementKind::Pubrec {
+            joins.done(identifier);
+        }
+        if given.kind != AcknowledgementKind::Puback {
+            return Ok(false);
+        }
+        let (own, reason_code) = match joins.acknowledged(identifier, given.reason_code) {
+            Joined::Foreign => return Ok(false),
+            Joined::Waiting => return Ok(true),
+            Joined::Complete(own, reason_code) => (own, reason_code),
+        };
+        let whole = Acknowledgement { packet_identifier: own, reason_code, ..*given };
+        let exchanges = if way == Way::Up { &self.up } else { &self.down };
+        if exchanges.at(own) == Some(Exchange::Forwarded) {
+            self.finish_clamped(way, &whole, wake)?;
+        } else {
+            self.acknowledge(way, AcknowledgementKind::Puback, own, reason_code, wake)?;
+        }
+        Ok(true)
     }
 
     /// Passes an acknowledgement on: the same bytes, but for properties that have to stay behind.

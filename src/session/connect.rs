@@ -16,6 +16,8 @@ use super::will::EmulatedWill;
 
 const NOT_ENCODED: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the upstream's CONNECT doesn't fit a packet");
+const SPLIT_WILL: Refusal =
+    Refusal::new(Reason::PayloadShape, "a will has to become one message, and this one doesn't");
 const ENHANCED: Refusal =
     Refusal::new(Reason::KindUnsupported, "enhanced authentication doesn't pass a translation");
 
@@ -228,8 +230,13 @@ impl Session {
                 retain: given.retain,
             };
             let refused = |refusal| Refused::new(refusal, super::publish::reason_code(refusal));
-            let sent =
+            let translated =
                 plan.translator.publish(Way::Up, &message, &mut scratch.names).map_err(refused)?;
+            let notes = translated.notes();
+            let mut messages = translated.messages();
+            let (Some(sent), None) = (messages.next(), messages.next()) else {
+                return Err(refused(SPLIT_WILL));
+            };
             let (topic_name, payload) = (sent.topic_name, sent.payload);
             if limits.will == WillRule::Emulate {
                 let (topic_name, payload) = (topic_name.into(), payload.into());
@@ -258,7 +265,7 @@ impl Session {
                     properties: will_properties.properties(),
                 });
             }
-            wake.tally.message(Way::Up, sent.notes);
+            wake.tally.message(Way::Up, notes);
         }
         let upstream = Connect {
             version: connect.version,

@@ -8,6 +8,7 @@ use crate::translate::{self, Refusal, SessionNames, Way};
 
 use super::end::End;
 use super::exchanges::Exchanges;
+use super::joins::BothJoins;
 use super::keep_alive::KeepAlive;
 use super::plan::SessionPlan;
 use super::subscriptions::Subscriptions;
@@ -21,6 +22,21 @@ pub struct Scratch {
     pub(super) properties: PropertyBuffer,
     /// For what is guarded first and changed then.
     pub(super) guarded: PropertyBuffer,
+}
+
+impl Scratch {
+    /// Buffers whose generated identifiers start at `serial`; each shard starts somewhere else.
+    #[must_use]
+    pub fn starting_at(serial: u64) -> Self {
+        let mut scratch = Self::default();
+        scratch.names.serial = serial;
+        scratch
+    }
+
+    /// Says what time it is, in milliseconds since 1970, for payloads that carry one.
+    pub fn set_time(&mut self, unix_ms: u64) {
+        self.names.received_ms = unix_ms;
+    }
 }
 
 /// What a session gets with each call: the time, where to write, what to count with.
@@ -70,6 +86,8 @@ pub struct Session {
     /// side was told.
     pub(super) device_takes: usize,
     pub(super) upstream_takes: usize,
+    /// Only where a message may become several.
+    pub(super) joins: Option<Box<BothJoins>>,
     pub(super) client_identifier: Box<str>,
     /// The device asked for a session that outlives the connection, and the upstream's platform has none.
     pub(super) loses_session: bool,
@@ -93,6 +111,10 @@ impl Session {
             will: None,
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
+            joins: [Way::Up, Way::Down]
+                .iter()
+                .any(|way| plan.translator.may_split(*way))
+                .then(Box::default),
             client_identifier: "".into(),
             loses_session: false,
             refusal: None,
@@ -135,6 +157,7 @@ impl Session {
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_upstream())
         {
             match next_packet(rest, self.version, self.device_takes) {
+                Ok(Some(raw)) if self.waits_for_identifier(Way::Down, raw) => break,
                 Ok(Some(raw)) => {
                     used += raw.bytes.len();
                     wake.tally.packet(Way::Down, raw.bytes.len());

@@ -1,8 +1,8 @@
 //! Which packet goes where: what each side may send in which phase.
 
 use crate::mqtt::{
-    AcknowledgementKind, Auth, Disconnect, PINGRESP, PacketType, RawPacket, Version, WireError,
-    next_packet,
+    AcknowledgementKind, Auth, Disconnect, PINGRESP, PacketType, Publish, RawPacket, Version,
+    WireError, next_packet,
 };
 
 use crate::translate::Way;
@@ -29,7 +29,20 @@ impl Session {
 
     /// Before CONNACK only the packets of an authentication go on; the others wait in the shell's buffer.
     pub(super) fn has_to_wait(&self, raw: RawPacket<'_>) -> bool {
-        self.phase == Phase::AwaitConnack && raw.packet_type != PacketType::Auth
+        let early = self.phase == Phase::AwaitConnack && raw.packet_type != PacketType::Auth;
+        early || self.waits_for_identifier(Way::Up, raw)
+    }
+
+    /// Whether a message comes under a packet identifier that the proxy has lent to a part of another one.
+    pub(super) fn waits_for_identifier(&self, way: Way, raw: RawPacket<'_>) -> bool {
+        let Some(joins) = self.joins.as_deref().filter(|_| raw.packet_type == PacketType::Publish)
+        else {
+            return false;
+        };
+        let publish = Publish::decode(raw, self.version).ok();
+        publish
+            .and_then(|publish| publish.packet_identifier)
+            .is_some_and(|own| joins.is_added(way, own))
     }
 
     pub(super) fn device_packet(

@@ -36,6 +36,7 @@ mod dispatch;
 mod end;
 mod ending;
 mod exchanges;
+mod joins;
 mod keep_alive;
 mod plan;
 mod properties;

@@ -4,11 +4,12 @@ use crate::mqtt::{
     Acknowledgement, AcknowledgementKind, PacketIdentifier, Properties, PropertyIdentifier,
     Publish, Qos, RawPacket, ReasonCode, Version, WireError,
 };
-use crate::translate::{Incoming, Notes, Reason, Refusal, Way};
+use crate::translate::{Incoming, Notes, Outgoing, Reason, Refusal, Way};
 
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
+use super::joins::Joins;
 use super::plan::OnRefusal;
 use super::properties;
 
@@ -17,12 +18,21 @@ const TOO_LARGE: Refusal =
 const NOT_ENCODED: Refusal =
     Refusal::new(Reason::PayloadTooLarge, "the translated message doesn't fit a packet");
 
+const JOINS_FULL: Refusal =
+    Refusal::new(Reason::QueueOverflow, "more messages in parts are on their way than the limit");
+const SENT_TWICE: Refusal =
+    Refusal::new(Reason::QueueOverflow, "the message is still on its way in parts");
 const NOT_FROM_DEVICES: End =
     End::DeviceProtocol("a subscription identifier in a message to a server");
 
 /// What became of a message's translation.
 enum Outcome {
+    /// One message went out, with this QoS.
     Sent(Qos),
+    /// Several went out; with QoS above 0 their acknowledgements are joined.
+    Split(Qos),
+    /// There is nothing to send.
+    Nothing,
     /// The device didn't ask for it; a widened filter brought it.
     NotAskedFor,
 }
@@ -51,7 +61,10 @@ impl Session {
         }
         match self.translate(Way::Up, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Up, &publish, qos, wake),
-            Ok(Outcome::NotAskedFor) => Ok(()),
+            Ok(Outcome::Split(qos)) => self.answer_split(Way::Up, &publish, qos, wake),
+            Ok(Outcome::Nothing | Outcome::NotAskedFor) => {
+                self.answer_locally(Way::Up, &publish, ReasonCode::Success, wake)
+            }
             Err(refusal) => self.refuse_message(Way::Up, &publish, refusal, wake),
         }
     }
@@ -76,6 +89,10 @@ impl Session {
         }
         match self.translate(Way::Down, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Down, &publish, qos, wake),
+            Ok(Outcome::Split(qos)) => self.answer_split(Way::Down, &publish, qos, wake),
+            Ok(Outcome::Nothing) => {
+                self.answer_locally(Way::Down, &publish, ReasonCode::Success, wake)
+            }
             Ok(Outcome::NotAskedFor) => {
                 wake.tally.filter();
                 self.answer_locally(Way::Down, &publish, ReasonCode::Success, wake)
@@ -102,7 +119,7 @@ impl Session {
         }
     }
 
-    /// Translates a message and appends it to the other side's output.
+    /// Translates a message and appends what it became to the other side's output.
     fn translate(
         &mut self,
         way: Way,
@@ -110,43 +127,85 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<Outcome, Refusal> {
         let Publish { topic_name, payload, qos, retain, .. } = *publish;
+        let Self { plan, subscriptions, joins, .. } = self;
         let scratch = &mut *wake.scratch;
-        let translator = &self.plan.translator;
-        let sent = translator.publish(
+        let incoming = Incoming { topic_name, payload, qos, retain };
+        let translated = plan.translator.publish(way, &incoming, &mut scratch.names)?;
+        let asked = subscriptions.as_deref().filter(|_| way == Way::Down);
+        let granted =
+            |topic_name: &str| asked.map_or(Some(Qos::ExactlyOnce), |own| own.asks_for(topic_name));
+        let wanted = translated
+            .messages()
+            .filter_map(|message| Some((granted(message.topic_name)?, message)));
+        let parts = wanted.clone().count();
+        let split = parts > 1;
+        // Several messages can't share one QoS 2 exchange; each is delivered at least once.
+        let most = if split { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
+        let qos_of = |granted: Qos, message: &Outgoing<'_>| message.qos.min(granted).min(most);
+        let awaited = wanted
+            .clone()
+            .filter(|(granted, message)| qos_of(*granted, message) > Qos::AtMostOnce)
+            .count();
+        let joins = joins.as_deref_mut().map(|joins| joins.on(way));
+        let mut identifiers =
+            identifiers(publish, parts, awaited, joins, plan.limits.exchanges_max)?;
+        let properties = properties::translate(
+            publish.properties,
             way,
-            &Incoming { topic_name, payload, qos, retain },
-            &mut scratch.names,
+            &plan.translator,
+            &mut scratch.properties,
         )?;
-        let granted = match (way, &self.subscriptions) {
-            (Way::Down, Some(own)) => own.asks_for(sent.topic_name),
-            _ => Some(Qos::ExactlyOnce),
-        };
-        let Some(granted) = granted else { return Ok(Outcome::NotAskedFor) };
-        let qos = sent.qos.min(granted);
-        let properties =
-            properties::translate(publish.properties, way, translator, &mut scratch.properties)?;
-        let translated = Publish {
-            // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
-            dup: publish.dup && qos != Qos::AtMostOnce,
-            qos,
-            retain: sent.retain,
-            topic_name: sent.topic_name,
-            packet_identifier: publish.packet_identifier.filter(|_| qos != Qos::AtMostOnce),
-            properties,
-            payload: sent.payload,
-        };
         let (out, takes) = match way {
             Way::Up => (&mut *wake.to_upstream, self.upstream_takes),
             Way::Down => (&mut *wake.to_device, self.device_takes),
         };
         let start = out.len();
-        translated.encode(self.version, out).map_err(|_| NOT_ENCODED)?;
-        if out.len() - start > takes {
-            out.truncate(start);
-            return Err(TOO_LARGE);
+        let mut highest = Qos::AtMostOnce;
+        for (granted, message) in wanted {
+            let qos = qos_of(granted, &message);
+            highest = highest.max(qos);
+            let from = out.len();
+            let written = Publish {
+                // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
+                dup: publish.dup && qos != Qos::AtMostOnce,
+                qos,
+                retain: message.retain,
+                topic_name: message.topic_name,
+                packet_identifier: if qos == Qos::AtMostOnce { None } else { identifiers.next() },
+                properties,
+                payload: message.payload,
+            };
+            let written = written.encode(self.version, out).map_err(|_| NOT_ENCODED);
+            let fits = if out.len() - from > takes { Err(TOO_LARGE) } else { Ok(()) };
+            if let Err(refusal) = written.and(fits) {
+                out.truncate(start);
+                if let (Some(joins), Some(own)) = (&mut self.joins, publish.packet_identifier) {
+                    joins.on(way).give_up(own);
+                }
+                return Err(refusal);
+            }
         }
-        wake.tally.message(way, sent.notes);
-        Ok(Outcome::Sent(qos))
+        if parts == 0 {
+            return Ok(if translated.is_empty() { Outcome::Nothing } else { Outcome::NotAskedFor });
+        }
+        wake.tally.message(way, translated.notes());
+        Ok(if split { Outcome::Split(highest) } else { Outcome::Sent(highest) })
+    }
+
+    /// A message that became several: its sender hears when all of them have arrived.
+    fn answer_split(
+        &mut self,
+        way: Way,
+        publish: &Publish<'_>,
+        highest: Qos,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let Some(identifier) = publish.packet_identifier else { return Ok(()) };
+        match (highest, publish.qos) {
+            (Qos::AtMostOnce, _) => self.answer_locally(way, publish, ReasonCode::Success, wake),
+            (_, Qos::ExactlyOnce) => self.set_exchange(way, identifier, Exchange::Forwarded),
+            _ => Ok(()),
+        }
     }
 
     /// A message that went on with less QoS than it came with: the sender's handshake ends here.
@@ -238,6 +297,28 @@ impl Session {
         let _ = acknowledgement.encode(self.version, out);
         Ok(())
     }
+}
+
+/// The packet identifiers of what a message became: its own first, then those that the join adds.
+fn identifiers(
+    publish: &Publish<'_>,
+    parts: usize,
+    awaited: usize,
+    joins: Option<&mut Joins>,
+    most: usize,
+) -> Result<impl Iterator<Item = PacketIdentifier> + use<>, Refusal> {
+    let mut added = Vec::new();
+    if let (Some(own), Some(joins)) = (publish.packet_identifier.filter(|_| awaited > 0), joins) {
+        if joins.is_open(own) {
+            return Err(SENT_TWICE);
+        }
+        if parts > 1 {
+            added = joins.start(own, awaited, most).map_err(|_| JOINS_FULL)?;
+        } else {
+            joins.uses(own);
+        }
+    }
+    Ok(publish.packet_identifier.into_iter().chain(added))
 }
 
 /// The exchange of a QoS 2 message that was sent before and ends here.

@@ -119,6 +119,8 @@ impl Connection {
         call: impl FnOnce(&mut Session, &mut Wake<'_>) -> T,
     ) -> T {
         let state = &self.state;
+        let mut scratch = state.scratch.borrow_mut();
+        scratch.set_time(state.unix_ms(now));
         self.device.borrow_out(&state.buffers);
         let to_upstream = match &mut self.upstream {
             Some(upstream) => {
@@ -131,7 +133,7 @@ impl Connection {
             now,
             to_device: &mut self.device.out,
             to_upstream,
-            scratch: &mut state.scratch.borrow_mut(),
+            scratch: &mut scratch,
             tally: &state.tally,
         };
         call(&mut self.session, &mut wake)
@@ -203,6 +205,7 @@ impl Connection {
                     self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
                 });
                 self.device.tail = tail;
+                self.offer_upstream(now);
                 true
             }
             Poll::Ready(Read::Closed) => {
@@ -242,6 +245,21 @@ impl Connection {
                 self.with_session(now, |session, wake| session.on_upstream_closed(wake));
                 true
             }
+        }
+    }
+
+    /// Packets of the upstream that had to wait for the device go on once it has spoken.
+    fn offer_upstream(&mut self, now: Instant) {
+        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.tail.is_empty())
+        else {
+            return;
+        };
+        let mut tail = std::mem::take(&mut upstream.tail);
+        feed(&mut tail, &[], |bytes| {
+            self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
+        });
+        if let Some(upstream) = &mut self.upstream {
+            upstream.tail = tail;
         }
     }
 

@@ -102,7 +102,7 @@ pub fn start(
             Ok(runtime) => {
                 // The receiver waits below.
                 let _ = told.send(Ok(()));
-                runtime.block_on(run(posts, limits, tally, running));
+                runtime.block_on(run(number, posts, limits, tally, running));
             }
             Err(error) => {
                 let _ = told.send(Err(error));
@@ -123,13 +123,14 @@ fn pin(number: usize) {
 }
 
 async fn run(
+    number: usize,
     posts: Vec<Post>,
     limits: ShardLimits,
     tally: Arc<Tally>,
     mut running: watch::Receiver<Running>,
 ) {
     let timeout = limits.drain_timeout;
-    let state = Rc::new(ShardState::new(limits, tally));
+    let state = Rc::new(ShardState::new(number, limits, tally));
     let accepting: Vec<_> = posts.into_iter().map(|post| accept::start(post, &state)).collect();
     // An error means that the server is gone, which is a reason to stop as well.
     let _ = running.wait_for(|running| *running == Running::Draining).await;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
@@ -10,6 +11,9 @@ use crate::session::{Scratch, Tally};
 
 use super::ShardLimits;
 use super::buffers::Buffers;
+
+/// How long the time of day is counted on before the system is asked again.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes that one `recv` can bring.
 const READ_BYTES: usize = 64 * 1024;
@@ -24,9 +28,24 @@ pub(crate) struct ShardState {
     pub(crate) read: RefCell<Box<[u8]>>,
     pub(crate) scratch: RefCell<Scratch>,
     draining: Cell<bool>,
+    calendar: Cell<Calendar>,
     places: RefCell<Places>,
     emptied: Notify,
     room: Notify,
+}
+
+/// The time of day, and when it was that.
+#[derive(Clone, Copy)]
+struct Calendar {
+    read_at: Instant,
+    unix_ms: u64,
+}
+
+impl Calendar {
+    fn read(now: Instant) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { read_at: now, unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
+    }
 }
 
 /// One waker per session, so that all of them can be woken to end.
@@ -41,18 +60,33 @@ struct Places {
 pub(crate) struct Place(usize);
 
 impl ShardState {
-    pub(crate) fn new(limits: ShardLimits, tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(number: usize, limits: ShardLimits, tally: Arc<Tally>) -> Self {
+        // Distinct between shards and between runs, so that no identifier comes twice.
+        let serial =
+            (Calendar::read(Instant::now()).unix_ms << 20) | ((number as u64 & 0xFF) << 12);
         Self {
             limits,
             tally,
             buffers: Buffers::default(),
             read: RefCell::new(vec![0; READ_BYTES].into()),
-            scratch: RefCell::default(),
+            scratch: RefCell::new(Scratch::starting_at(serial)),
             draining: Cell::new(false),
+            calendar: Cell::new(Calendar::read(Instant::now())),
             places: RefCell::default(),
             emptied: Notify::new(),
             room: Notify::new(),
         }
+    }
+
+    /// The time of day, in milliseconds since 1970. The system is asked once a second at most.
+    pub(crate) fn unix_ms(&self, now: Instant) -> u64 {
+        let calendar = self.calendar.get();
+        let since = now.saturating_duration_since(calendar.read_at);
+        if since < ASKED_EVERY {
+            return calendar.unix_ms + u64::try_from(since.as_millis()).unwrap_or(0);
+        }
+        self.calendar.set(Calendar::read(now));
+        self.calendar.get().unix_ms
     }
 
     /// Takes a place for a new session.

@@ -1,6 +1,6 @@
 //! Compiling a pair: the four lanes, and every fault that shows only when two dialects meet.
 
-use crate::dialect::Sender;
+use crate::dialect::{Role, Sender};
 
 use super::identity::Identity;
 use super::lane::{Lane, LaneFault};
@@ -44,6 +44,7 @@ pub fn compile(
             return Err(faults);
         }
     }
+    check_user_name(&upstream, &identity, &mut faults);
     let lanes = [
         lane(&device, &upstream, Sender::Device, LISTENER, &mut faults),
         lane(&upstream, &device, Sender::Cloud, UPSTREAM, &mut faults),
@@ -67,6 +68,30 @@ pub fn compile(
         reply_up,
         reply_down,
     }))))
+}
+
+/// MQTT 3.x takes no password without a user name [MQTT-3.1.2-22].
+fn check_user_name(upstream: &Side, identity: &Identity, faults: &mut Vec<CompileFault>) {
+    let rules = &upstream.dialect.connect;
+    let (Some(user_name), Some(password)) = (&rules.user_name, &rules.password) else { return };
+    let has_password = password.variables().all(|name| upstream.value(name).is_some());
+    let unknown = |name: &&str| {
+        let setting =
+            upstream.dialect.variable(name).is_some_and(|known| known.role == Role::Setting);
+        let listed = matches!(identity, Identity::Table(table) if table.variables().any(|column| column == *name));
+        setting && !listed && upstream.value(name).is_none()
+    };
+    if let Some(name) = user_name.variables().find(unknown).filter(|_| has_password) {
+        faults.push(CompileFault {
+            side: UPSTREAM,
+            variable: Some(name.into()),
+            message: format!(
+                "{} sends a password, and MQTT 3.x takes none without a user name",
+                upstream.dialect.name
+            ),
+            remedy: format!("write `{name} = \"…\"` under [{UPSTREAM}.vars]"),
+        });
+    }
 }
 
 fn one_plain(side: &'static str) -> CompileFault {

@@ -5,9 +5,10 @@ use crate::dialect::{Binding, Form, Kind, Part, Sender};
 
 use super::filter::FilterPlan;
 use super::lane::{Found, Route};
+use super::message::{Incoming, Outgoing, Scratch};
 use super::reason::{Note, Refusal};
 use super::side::Side;
-use super::translator::{Incoming, Inner, Pair, Scratch, Translator, Way};
+use super::translator::{Inner, Pair, Translator, Way};
 
 /// What happened to a message, step by step. A step that was not reached is `None` or empty.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +27,10 @@ pub struct Explanation {
     pub address: Vec<(Part, String)>,
     /// The form that the other side says it with.
     pub target: Option<FormView>,
-    /// The message that goes out, or why none does.
-    pub outcome: Result<Sent, Refusal>,
+    /// The messages that go out (none where nothing has to be sent), or why none may.
+    pub outcome: Result<Vec<Sent>, Refusal>,
+    /// What was changed or lost.
+    pub notes: Vec<Note>,
 }
 
 /// A message that goes out.
@@ -43,8 +46,6 @@ pub struct Sent {
     pub qos: crate::mqtt::Qos,
     /// RETAIN flag.
     pub retain: bool,
-    /// What was changed or lost.
-    pub notes: Vec<Note>,
 }
 
 /// A topic form as its table has it.
@@ -69,17 +70,28 @@ impl FormView {
     }
 }
 
-/// Explains what becomes of a message.
+/// Explains what becomes of a message. `scratch` says when it was received.
 #[must_use]
-pub fn explain(translator: &Translator, way: Way, message: &Incoming<'_>) -> Explanation {
-    let mut scratch = Scratch::default();
-    let outcome = translator.publish(way, message, &mut scratch).map(|out| Sent {
-        topic_name: out.topic_name.to_owned(),
-        payload: out.payload.to_vec(),
-        payload_untouched: out.payload == message.payload,
-        qos: out.qos,
-        retain: out.retain,
-        notes: out.notes.iter().collect(),
+pub fn explain(
+    translator: &Translator,
+    way: Way,
+    message: &Incoming<'_>,
+    scratch: &mut Scratch,
+) -> Explanation {
+    let translated = translator.publish(way, message, scratch);
+    let notes = translated
+        .as_ref()
+        .map(|translated| translated.notes().iter().collect())
+        .unwrap_or_default();
+    let outcome = translated.map(|translated| {
+        let sent = |out: Outgoing<'_>| Sent {
+            topic_name: out.topic_name.to_owned(),
+            payload: out.payload.to_vec(),
+            payload_untouched: out.payload == message.payload,
+            qos: out.qos,
+            retain: out.retain,
+        };
+        translated.messages().map(sent).collect()
     });
     let mut explanation = Explanation {
         way,
@@ -90,6 +102,7 @@ pub fn explain(translator: &Translator, way: Way, message: &Incoming<'_>) -> Exp
         address: Vec::new(),
         target: None,
         outcome,
+        notes,
     };
     if let Inner::Pair(pair) = &translator.0 {
         trace(pair, way, message, &mut explanation);

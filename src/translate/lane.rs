@@ -3,11 +3,11 @@
 
 use crate::dialect::{Binding, Dialect, Form, Kind, Part, RetainRule, Sender, When};
 use crate::mqtt::Qos;
-use crate::payload::{Passage, json};
+use crate::payload::{Passage, Shape, json};
 
 use super::pattern::{Captures, LEVELS_MAX, Levels, MissingSecret, Pattern, SLOTS};
 use super::reason::{Reason, Refusal};
-use super::render::{self, Missing, Op, Source, Supply};
+use super::render::{self, Missing, Op, Program, Source, Supply};
 use super::side::Side;
 
 /// Level counts with a list of their own; longer topics share the last one.
@@ -28,6 +28,14 @@ pub(crate) struct Route {
     /// Which variant of the form's template.
     pub(crate) variant: usize,
     pub(crate) pattern: Pattern,
+    pub(crate) kind: Kind,
+    pub(crate) shape: Shape,
+    /// The parts of the address that the form gives.
+    pub(crate) parts: Vec<(Part, Source)>,
+    /// The channel among them.
+    pub(crate) channel: Option<Source>,
+    /// Where the part of a record goes that is a state rather than a measurement.
+    pub(crate) companion: Option<Target>,
     when: Option<When>,
     /// The best target, or why there is none.
     pub(crate) target: Result<Target, NoTarget>,
@@ -48,7 +56,13 @@ pub(crate) struct Target {
     pub(crate) form: usize,
     /// Which variant of the form's template.
     pub(crate) variant: usize,
+    pub(crate) kind: Kind,
+    pub(crate) shape: Shape,
     pub(crate) ops: Box<[Op]>,
+    /// The topic needs a channel, and only the payload names it.
+    pub(crate) needs_channel: bool,
+    /// The topic has the channel in it.
+    pub(crate) carries_channel: bool,
     pub(crate) passage: Passage,
     /// The payload has to be JSON even where it passes untouched.
     pub(crate) reading: Reading,
@@ -101,18 +115,20 @@ impl Lane {
                 if pattern.variables.len() > SLOTS || levels.len() > LEVELS_MAX {
                     return Err(LaneFault::TooLong(form.template.to_string()));
                 }
-                let best = best_target(source, form, &pattern, target);
-                routes.push(Route {
-                    form: index,
-                    variant,
-                    pattern,
-                    when: form.when.clone(),
-                    target: best,
-                });
+                routes.push(route((index, variant), source, form, pattern, target));
             }
         }
         let by_count = (0..=COUNTED).map(|count| routes_for(&routes, count)).collect();
         Ok(Self { routes, by_count })
+    }
+
+    /// Whether one message may become several: some route needs a channel that only the payload names, or has a
+    /// second target.
+    pub(crate) fn may_split(&self) -> bool {
+        self.routes.iter().any(|route| {
+            let needs_channel = route.target.as_ref().is_ok_and(|target| target.needs_channel);
+            needs_channel || route.companion.is_some()
+        })
     }
 
     /// The route of a topic.
@@ -178,6 +194,35 @@ fn routes_for(routes: &[Route], count: usize) -> Vec<usize> {
     routes.iter().enumerate().filter(|(_, route)| takes(route)).map(|(index, _)| index).collect()
 }
 
+fn route(
+    (index, variant): (usize, usize),
+    source: &Side,
+    form: &Form,
+    pattern: Pattern,
+    target: &Side,
+) -> Route {
+    let parts = supplied_parts(source, form, &pattern);
+    let channel =
+        parts.iter().find(|(part, _)| *part == Part::Channel).map(|(_, source)| source.clone());
+    let companion = (form.shape == Shape::SmartworksData).then(|| {
+        // The record's `status` is an object of the device's state.
+        let beside = Form { kind: Kind::State, shape: Shape::Members, ..form.clone() };
+        best_target(source, &beside, &pattern, target).ok()
+    });
+    Route {
+        form: index,
+        variant,
+        kind: form.kind,
+        shape: form.shape,
+        channel,
+        parts,
+        companion: companion.flatten(),
+        when: form.when.clone(),
+        target: best_target(source, form, &pattern, target),
+        pattern,
+    }
+}
+
 /// A target with what decides between several.
 struct Candidate {
     target: Target,
@@ -226,7 +271,7 @@ fn best_target(
             if best.as_ref().is_none_or(|best| rank < best.rank) {
                 let place = (index, variant);
                 let target =
-                    into_target(place, written, form, program.ops, loses_channel, &target.dialect);
+                    into_target(place, written, form, program, loses_channel, &target.dialect);
                 best = Some(Candidate { target, rank });
             }
         }
@@ -250,15 +295,19 @@ fn into_target(
     (index, variant): (usize, usize),
     written: &Form,
     form: &Form,
-    ops: Box<[Op]>,
+    program: Program,
     loses_channel: bool,
     dialect: &Dialect,
 ) -> Target {
-    let needs_payload = ops.iter().any(|op| matches!(op, Op::PayloadChannel));
+    let Program { ops, carried, needs_channel } = program;
     Target {
         form: index,
         variant,
-        passage: if needs_payload { Passage::Rewrite } else { form.shape.passage(written.shape) },
+        kind: written.kind,
+        shape: written.shape,
+        needs_channel,
+        carries_channel: carried.contains(&Part::Channel),
+        passage: if needs_channel { Passage::Rewrite } else { form.shape.passage(written.shape) },
         ops,
         reading: if form.shape.is_json() { Reading::Json } else { Reading::AnyBytes },
         qos_max: written.qos_max.unwrap_or(dialect.limits.qos_max).min(dialect.limits.qos_max),

@@ -159,6 +159,11 @@ impl Notes {
         self.0 |= 1 << note.index();
     }
 
+    /// Adds all of another's.
+    pub fn merge(&mut self, other: Notes) {
+        self.0 |= other.0;
+    }
+
     /// Whether the note was made.
     #[must_use]
     pub fn has(self, note: Note) -> bool {
@@ -194,10 +199,6 @@ impl Refusal {
         Self { reason, detail }
     }
 }
-
-/// What the proxy can't do before payloads are translated.
-pub(crate) const NEEDS_PAYLOAD: Refusal =
-    Refusal::new(Reason::PayloadShape, "needs payload translation");
 
 #[cfg(test)]
 mod tests {

@@ -25,8 +25,8 @@ pub(crate) enum Op {
     Copy { source: Source, rule: Box<NameRule>, span: Span },
     /// Append the device's name on the target's side.
     Device { source: Source, rule: Box<NameRule> },
-    /// Append what only the payload knows.
-    PayloadChannel,
+    /// Append the channel that the payload names.
+    PayloadChannel { rule: Box<NameRule>, span: Span },
 }
 
 /// Where a name comes from.
@@ -39,7 +39,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn text<'t>(&'t self, captures: &Captures<'t>) -> &'t str {
+    pub(super) fn text<'t>(&'t self, captures: &Captures<'t>) -> &'t str {
         match self {
             Source::Slot(slot) => captures.text(*slot),
             Source::Fixed(text) => text,
@@ -58,17 +58,22 @@ pub(crate) enum Span {
 
 const ILLEGAL: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the other platform doesn't take this name");
+const NO_CHANNEL: Refusal = Refusal::new(
+    Reason::NoChannel,
+    "the other side needs a name for the value, and nothing says it",
+);
 const LEVELS: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the other platform has one level for this name");
 const LONG: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the topic gets longer than 65535 bytes");
 
-/// Appends the topic. On an error `out` holds a part of it; the caller clears it.
+/// Appends the topic; `channel` is the one that the payload names. On an error `out` holds a part of it; the caller clears it.
 pub(crate) fn render(
     ops: &[Op],
     captures: &Captures<'_>,
     identity: &Identity,
     toward: Toward,
+    channel: Option<&str>,
     out: &mut String,
 ) -> Result<(), Refusal> {
     let start = out.len();
@@ -80,7 +85,13 @@ pub(crate) fn render(
             Op::Device { source, rule } => {
                 device(source.text(captures), rule, identity, toward, out)?
             }
-            Op::PayloadChannel => return Err(super::reason::NEEDS_PAYLOAD),
+            Op::PayloadChannel { rule, span } => {
+                let channel = channel.filter(|channel| !channel.is_empty()).ok_or(NO_CHANNEL)?;
+                if channel.contains(['+', '#', '\0']) || channel.split('/').any(str::is_empty) {
+                    return Err(ILLEGAL);
+                }
+                copy(channel, rule, *span, out)?;
+            }
         }
     }
     if out.len() - start > usize::from(u16::MAX) {
@@ -162,7 +173,7 @@ pub(crate) fn compile(levels: &[Level], supply: &Supply<'_>) -> Result<Program, 
             }
         }
     }
-    let needs_channel = ops.iter().any(|op| matches!(op, Op::PayloadChannel));
+    let needs_channel = ops.iter().any(|op| matches!(op, Op::PayloadChannel { .. }));
     Ok(Program { ops: ops.into(), carried, needs_channel })
 }
 
@@ -196,7 +207,7 @@ fn push_variable(
     ops.push(match (part, source) {
         (Part::Device, Some(source)) => Op::Device { source, rule },
         (_, Some(source)) => Op::Copy { source, rule, span },
-        (Part::Channel, None) => Op::PayloadChannel,
+        (Part::Channel, None) => Op::PayloadChannel { rule, span },
         (_, None) => return Err(missing()),
     });
     Ok(())

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::dialect::{Dialect, Form, Part, Role, Secret};
 
+use super::options::PayloadOptions;
+
 /// A dialect with its configured values.
 #[derive(Debug, Clone)]
 pub struct Side {
@@ -13,6 +15,8 @@ pub struct Side {
     pub values: Vec<(Box<str>, Value)>,
     /// The dialect's options that are switched on.
     pub options: Vec<Box<str>>,
+    /// How payloads are rewritten; only the listener's side is asked.
+    pub payload: PayloadOptions,
 }
 
 /// A configured value.
@@ -39,7 +43,12 @@ impl Side {
     /// A side without values or options.
     #[must_use]
     pub fn new(dialect: Arc<Dialect>) -> Self {
-        Self { dialect, values: Vec::new(), options: Vec::new() }
+        Self {
+            dialect,
+            values: Vec::new(),
+            options: Vec::new(),
+            payload: PayloadOptions::default(),
+        }
     }
 
     /// Gives a variable its value: a [`Secret`] where the dialect says that the variable is one.

@@ -2,14 +2,16 @@
 
 use crate::dialect::{Limits, RetainRule};
 use crate::mqtt::Qos;
-use crate::payload::{Passage, json};
+use crate::payload::json;
 
 use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
 use super::filter::{self, FilterContext, FilterPlan};
 use super::identity::Identity;
 use super::lane::{Found, Lane, Reading, Target};
-use super::reason::{NEEDS_PAYLOAD, Note, Notes, Reason, Refusal};
+use super::message::{Incoming, Scratch, Translated};
+use super::reason::{Note, Notes, Reason, Refusal};
 use super::render::{self, Toward};
+use super::rewrite::{self, Rewriting};
 use super::side::{Side, Value};
 
 /// The way of a message.
@@ -30,40 +32,6 @@ impl Way {
             Way::Down => "down",
         }
     }
-}
-
-/// A message as it comes in.
-#[derive(Debug, Clone, Copy)]
-pub struct Incoming<'a> {
-    /// Topic name, in the sender's dialect.
-    pub topic_name: &'a str,
-    /// Payload.
-    pub payload: &'a [u8],
-    /// QoS.
-    pub qos: Qos,
-    /// RETAIN flag.
-    pub retain: bool,
-}
-
-/// A message as it goes out.
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    /// Topic name, in the receiver's dialect.
-    pub topic_name: &'a str,
-    /// Payload.
-    pub payload: &'a [u8],
-    /// QoS, at most the incoming one.
-    pub qos: Qos,
-    /// RETAIN flag.
-    pub retain: bool,
-    /// What was changed or lost.
-    pub notes: Notes,
-}
-
-/// Buffers that one shard uses for all its messages, so that none is allocated per message.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    topic: String,
 }
 
 /// A device dialect and an upstream dialect, compiled.
@@ -90,6 +58,7 @@ pub(super) struct Pair {
     pub(super) reply_down: Lane,
 }
 
+const TOO_LARGE: Refusal = Refusal::new(Reason::PayloadTooLarge, "the other platform takes less");
 const REPLY: Refusal =
     Refusal::new(Reason::BadTopic, "an answer to the response topic would not find back");
 
@@ -106,8 +75,8 @@ impl Translator {
         matches!(self.0, Inner::Plain)
     }
 
-    /// Translates a message. Cost of a topic-only translation: one match, one rendering, no allocation once
-    /// `scratch` has grown.
+    /// Translates a message: to one, to several, or to none where nothing has to be sent. Cost of a topic-only
+    /// translation: one match, one rendering, no allocation once `scratch` has grown.
     ///
     /// # Errors
     /// The refusal; nothing may be sent then.
@@ -116,26 +85,52 @@ impl Translator {
         way: Way,
         message: &Incoming<'a>,
         scratch: &'a mut Scratch,
-    ) -> Result<Outgoing<'a>, Refusal> {
+    ) -> Result<Translated<'a>, Refusal> {
+        scratch.clear();
         let pair = match &self.0 {
-            Inner::Plain => return Ok(unchanged(message)),
+            Inner::Plain => {
+                scratch.pass(message);
+                return Ok(scratch.translated(message));
+            }
             Inner::Pair(pair) => pair,
         };
         let (lane, toward) = pair.lane(way);
         let found = lane.find(message.topic_name, message.payload)?;
         let target = found.route.target.as_ref().map_err(|none| none.refusal)?;
-        scratch.topic.clear();
-        render::render(&target.ops, &found.captures, &pair.identity, toward, &mut scratch.topic)?;
-        if target.passage == Passage::Rewrite {
-            return Err(NEEDS_PAYLOAD);
+        if rewrite::is_needed(&found, target, &pair.device.payload) {
+            Rewriting { pair, toward, found: &found, message }.run(target, scratch)?;
+            return Ok(scratch.translated(message));
         }
+        render::render(
+            &target.ops,
+            &found.captures,
+            &pair.identity,
+            toward,
+            None,
+            &mut scratch.topics,
+        )?;
         if target.reading == Reading::Json {
             json::validate(message.payload, json::DEPTH_LIMIT).map_err(not_json)?;
         }
         if message.payload.len() > target.payload_bytes_max {
-            return Err(Refusal::new(Reason::PayloadTooLarge, "the other platform takes less"));
+            return Err(TOO_LARGE);
         }
-        Ok(clamp(message, target, &scratch.topic))
+        let (qos, retain) = (clamped_qos(message, target), clamped_retain(message, target));
+        let mut notes = notes_of(message, target);
+        if target.loses_channel {
+            notes.add(Note::MetaLost);
+        }
+        scratch.push(0, None, qos, retain, notes);
+        Ok(scratch.translated(message))
+    }
+
+    /// Whether a message on this way may become several, so that their acknowledgements have to be joined.
+    #[must_use]
+    pub fn may_split(&self, way: Way) -> bool {
+        match &self.0 {
+            Inner::Plain => false,
+            Inner::Pair(pair) => pair.lane(way).0.may_split(),
+        }
     }
 
     /// Maps a topic filter of the device's names to upstream filters.
@@ -265,13 +260,8 @@ impl Pair {
     ) -> Result<(), Refusal> {
         let Found { route, captures } = lane.find_first(topic)?;
         let target = route.target.as_ref().map_err(|none| none.refusal)?;
-        render::render(&target.ops, &captures, &self.identity, toward, out)
+        render::render(&target.ops, &captures, &self.identity, toward, None, out)
     }
-}
-
-fn unchanged<'a>(message: &Incoming<'a>) -> Outgoing<'a> {
-    let Incoming { topic_name, payload, qos, retain } = *message;
-    Outgoing { topic_name, payload, qos, retain, notes: Notes::default() }
 }
 
 fn not_json(error: json::JsonError) -> Refusal {
@@ -281,22 +271,25 @@ fn not_json(error: json::JsonError) -> Refusal {
     }
 }
 
-fn clamp<'a>(message: &Incoming<'a>, target: &Target, topic_name: &'a str) -> Outgoing<'a> {
-    let mut notes = Notes::default();
-    let qos = message.qos.min(target.qos_max);
-    if qos != message.qos {
-        notes.add(Note::QosClamped);
-    }
-    let retain = match target.retain {
+pub(super) fn clamped_qos(message: &Incoming<'_>, target: &Target) -> Qos {
+    message.qos.min(target.qos_max)
+}
+
+pub(super) fn clamped_retain(message: &Incoming<'_>, target: &Target) -> bool {
+    match target.retain {
         RetainRule::Keep => message.retain,
         RetainRule::Strip => false,
         RetainRule::Set => true,
-    };
-    if message.retain && !retain {
+    }
+}
+
+pub(super) fn notes_of(message: &Incoming<'_>, target: &Target) -> Notes {
+    let mut notes = Notes::default();
+    if clamped_qos(message, target) != message.qos {
+        notes.add(Note::QosClamped);
+    }
+    if message.retain && !clamped_retain(message, target) {
         notes.add(Note::RetainStripped);
     }
-    if target.loses_channel {
-        notes.add(Note::MetaLost);
-    }
-    Outgoing { topic_name, payload: message.payload, qos, retain, notes }
+    notes
 }

@@ -275,6 +275,145 @@ def test_names_pass_between_the_dialects(translated, pair):
         assert (got["topic"], got["payload"]) == (here, plain(here, payload)["payload"])
 
 
+REWRITTEN = {
+    # pair: from, to, client id, version, [(way, topic, payload, [(topic, payload)])]
+    "thingscale-smartworks": (
+        ["--from", "thingscale", "--set", f"token={TOKEN}", "--to", "smartworks", "--set", "space=acme"],
+        "mqttjs-v311", "77_x", f"{TOKEN}/77/subscribe",
+        (f"{TOKEN}/json/77/temp", b"23.5", [("spaces/acme/things/77/properties", b'{"temp":23.5}')]),
+        (
+            "spaces/acme/things/77/actions/OpenDoor",
+            b'{"OpenDoor":{"input":{"speed":2},"href":"/a/01E","status":"pending"}}',
+            (f"{TOKEN}/77/subscribe", b'{"action":"OpenDoor","input":{"speed":2},"id":"01E"}'),
+        ),
+    ),
+    "thingscale-smartworks-g1": (
+        ["--from", "thingscale", "--set", f"token={TOKEN}", "--to", "smartworks-g1", "--set", "space=acme"]
+        + ["--set", "collection=plant"],
+        "paho-v311", "77_x", None,
+        (
+            f"{TOKEN}/json/77",
+            b'{"temp":20,"humidity":50}',
+            [
+                ("set/acme/collections/plant/things/77/properties/temp", b'{"temp":20}'),
+                ("set/acme/collections/plant/things/77/properties/humidity", b'{"humidity":50}'),
+            ],
+        ),
+        None,
+    ),
+    "mqtt2go-xyte": (
+        ["--from", "mqtt2go", "--set", "home=h1", "--set", "gateway=gw1", "--to", "xyte"],
+        "paho-v5", "ms1", "h1/gw1/ms1/+/in",
+        ("h1/gw1/ms1/t/out", b'{"type":"periodic_report","value":21.8}', [("v1/device/ms1/telemetry", None)]),
+        ("v1/device/ms1/command", b'{"id":"6f1c","name":"fan","parameters":{"value":"on"}}', ("h1/gw1/ms1/fan/in", None)),
+    ),
+    "xyte-mqtt2go": (
+        ["--from", "xyte", "--to", "mqtt2go", "--set", "home=h1", "--set", "gateway=gw1"],
+        "paho-v5", "s7", "v1/device/s7/command",
+        (
+            "v1/device/s7/telemetry",
+            b'{"status":"online","telemetries":{"a":1,"b":2}}',
+            [("h1/gw1/s7/a/out", None), ("h1/gw1/s7/b/out", None), ("h1/gw1/s7/status/out", None)],
+        ),
+        ("h1/gw1/s7/fan/in", b'{"type":"set","timestamp":1,"value":"on"}', ("v1/device/s7/command", None)),
+    ),
+    "smartworks-mqtt2go": (
+        ["--from", "smartworks", "--set", "space=acme", "--to", "mqtt2go", "--set", "home=h1", "--set", "gateway=gw1"],
+        "mqttjs-v311", "u1", "spaces/acme/things/u1/actions/+",
+        ("spaces/acme/things/u1/properties", b'{"t":24}', [("h1/gw1/u1/t/out", None)]),
+        ("h1/gw1/u1/fan/in", b'{"type":"set","timestamp":1,"value":"on"}', ("spaces/acme/things/u1/actions/fan", None)),
+    ),
+    "smartworks-thingscale": (
+        ["--from", "smartworks", "--set", "space=acme", "--to", "thingscale", "--set", f"token={TOKEN}", "--set", "account=U1"],
+        "paho-v311", "u1", "spaces/acme/things/u1/actions/+",
+        ("spaces/acme/things/u1/properties", b'{"t":24}', [(f"{TOKEN}/json/u1", b'{"t":24}')]),
+        (f"{TOKEN}/u1/subscribe", b'{"action":"reset","input":{}}', ("spaces/acme/things/u1/actions/reset", None)),
+    ),
+    "omnicore-smartworks": (
+        ["--from", "omnicore", "--set", "subscription=s", "--set", "registry=plant", "--to", "smartworks", "--set", "space=acme"],
+        "paho-v311", "subscriptions/s/registries/plant/devices/lamp1", "/plant/lamp1/commands/#",
+        ("/plant/lamp1/events/t", b"21.5", [("spaces/acme/things/lamp1/properties", b'{"t":21.5}')]),
+        (
+            "spaces/acme/things/lamp1/actions/reset",
+            b'{"reset":{"input":{"hard":true},"status":"pending"}}',
+            ("/plant/lamp1/commands/reset", b'{"hard":true}'),
+        ),
+    ),
+    "omnicore-thingscale": (
+        ["--from", "omnicore", "--set", "subscription=s", "--set", "registry=plant", "--to", "thingscale", "--set", f"token={TOKEN}", "--set", "account=U1"],
+        "mqttjs-v311", "subscriptions/s/registries/plant/devices/lamp1", "/plant/lamp1/commands/#",
+        ("/plant/lamp1/events/t", b"21.5", [(f"{TOKEN}/json/lamp1/t", b"21.5")]),
+        (f"{TOKEN}/lamp1/subscribe", b"on", ("/plant/lamp1/commands", b"on")),
+    ),
+    "mqtt2go-thingscale": (
+        ["--from", "mqtt2go", "--set", "home=h1", "--set", "gateway=gw1", "--to", "thingscale", "--set", f"token={TOKEN}", "--set", "account=U1"],
+        "paho-v311", "ms1", "h1/gw1/ms1/+/in",
+        ("h1/gw1/ms1/t/out", b'{"type":"periodic_report","value":21.8}', [(f"{TOKEN}/json/ms1/t", b"21.8")]),
+        (f"{TOKEN}/ms1/subscribe", b'{"entity":"fan","type":"set","value":"on"}', ("h1/gw1/ms1/fan/in", None)),
+    ),
+    "mqtt2go-smartworks": (
+        ["--from", "mqtt2go", "--set", "home=h1", "--set", "gateway=gw1", "--to", "smartworks", "--set", "space=acme"],
+        "paho-v311", "ms1", "h1/gw1/ms1/+/in",
+        ("h1/gw1/ms1/t/out", b'{"type":"periodic_report","value":21.8}', [("spaces/acme/things/ms1/properties", b'{"t":21.8}')]),
+        ("spaces/acme/things/ms1/actions/fan", b'{"fan":{"input":"on"}}', ("h1/gw1/ms1/fan/in", None)),
+    ),
+}
+
+
+@pytest.mark.parametrize("pair", REWRITTEN)
+def test_payloads_are_rewritten_live(translated, pair):
+    """Both ways through the real broker; where the time of day is in the payload only the topics are compared."""
+    arguments, kind, client_id, filter, up, down = REWRITTEN[pair]
+    stage = translated(arguments)
+    observer = stage.observer("#")
+    device = stage.device(kind, client_id)
+    topic, payload, expected = up
+    device.publish(topic, payload, qos=1)
+    for there, wanted in expected:
+        got = observer.next()
+        assert got["topic"] == there
+        assert wanted is None or got["payload"] == wanted
+    if down:
+        topic, payload, (here, wanted) = down
+        assert device.subscribe(filter, qos=1) == [1]
+        observer.publish(topic, payload, qos=1)
+        got = device.next()
+        assert got["topic"] == here
+        assert wanted is None or got["payload"] == wanted
+
+
+def test_a_split_message_is_acknowledged_when_all_of_it_has_arrived(translated):
+    """Two properties become two messages; one PUBACK goes back after both of theirs."""
+    puppet = Puppet()
+    arguments, *_ = REWRITTEN["thingscale-smartworks-g1"]
+    stage = translated(arguments, upstream=puppet.port)
+    device = stage.raw().send(wire.connect("77_x", version=4))
+    broker = puppet.accept()
+    broker.expect(0x10)
+    broker.send("20020000")
+    device.expect(0x20)
+    device.send(wire.publish(f"{TOKEN}/json/77", b'{"a":1,"b":2}', qos=1, packet_id=7))
+    first, second = broker.expect(0x32), broker.expect(0x32)
+    identifiers = [packet[-9:-7] for packet in (first, second)]
+    assert identifiers[0] == bytes([0, 7]) and identifiers[1] != identifiers[0]
+    broker.send(b"\x40\x02" + identifiers[1])
+    device.send("c000")
+    broker.expect(0xC0)
+    broker.send("d000")
+    assert device.expect(0xD0) == bytes.fromhex("d000"), "no PUBACK before the PINGRESP: half of it hasn't arrived"
+    broker.send(b"\x40\x02" + identifiers[0])
+    assert device.expect(0x40) == bytes.fromhex("40020007")
+    puppet.stop()
+
+
+def test_messagepack_becomes_json_where_it_is_asked_for(translated):
+    stage = translated([*THINGSCALE_TO_OMNICORE, "--payload-option", "binary=decode"])
+    observer = stage.observer("#")
+    device = stage.device("paho-v311", "77_x")
+    device.publish(f"{TOKEN}/binary/77", bytes.fromhex("82a474656d7014a868756d696469747932"), qos=1)
+    assert observer.next() == plain("/plant/d77/events", b'{"temp":20,"humidity":50}', 1)
+
+
 def test_an_unreachable_upstream_is_told_before_the_device_is_accepted(translated):
     stage = translated(["--from", "plain", "--to", "plain"], upstream=free_port())
     assert stage.raw().send(wire.connect("raw", version=4)).verdict() == {"packets": ["20020003"], "end": "closed"}

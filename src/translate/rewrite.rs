@@ -1,0 +1,241 @@
+//! Messages whose payload has to be rewritten: read by the source's shape, cut into pieces where the target has a
+//! topic for each, written by the target's shape. What can't be said faithfully is refused; nothing of it is sent.
+
+use crate::dialect::{Kind, Part};
+use crate::mqtt::Qos;
+use crate::payload::body::{
+    self, BodyError, Carried, ChannelNeed, Content, Context, Name, Piece, Purpose, Transcoded,
+};
+use crate::payload::msgpack::{self, MsgpackOptions, Scalars};
+use crate::payload::{Passage, Shape};
+
+use super::lane::{Found, Target};
+use super::message::{Incoming, Scratch};
+use super::options::{BinaryRule, PayloadOptions};
+use super::reason::{Note, Notes, Reason, Refusal};
+use super::render::{self, Toward};
+use super::translator::{Pair, clamped_qos, clamped_retain, notes_of};
+
+/// What a rewriting needs to know of the pair and the message.
+pub(super) struct Rewriting<'r, 't> {
+    pub(super) pair: &'r Pair,
+    pub(super) toward: Toward,
+    pub(super) found: &'r Found<'r, 't>,
+    pub(super) message: &'r Incoming<'t>,
+}
+
+const TOO_LARGE: Refusal = Refusal::new(
+    Reason::PayloadTooLarge,
+    "the rewritten payload is larger than the platform takes",
+);
+
+impl Rewriting<'_, '_> {
+    /// Appends the messages that this one becomes.
+    pub(super) fn run(&self, target: &Target, scratch: &mut Scratch) -> Result<(), Refusal> {
+        let shape = self.found.route.shape;
+        let mut json = std::mem::take(&mut scratch.json);
+        json.clear();
+        let outcome = self.read(shape, &mut json).and_then(|read| {
+            let payload = if read == Transcoded::Json { &json[..] } else { self.message.payload };
+            // MessagePack that was read is JSON from here on.
+            let shape = if read == Transcoded::Json { Shape::Json } else { shape };
+            self.write_all(shape, payload, target, scratch)
+        });
+        scratch.json = json;
+        outcome
+    }
+
+    fn options(&self) -> &PayloadOptions {
+        &self.pair.device.payload
+    }
+
+    /// Turns MessagePack into JSON where it is some.
+    fn read(&self, shape: Shape, json: &mut Vec<u8>) -> Result<Transcoded, Refusal> {
+        if shape != Shape::Binary {
+            return Ok(Transcoded::Raw);
+        }
+        let options = self.options();
+        let read = body::transcode(self.message.payload, &options.msgpack, json);
+        match (read, options.binary) {
+            (Ok(Transcoded::Json), _) => Ok(Transcoded::Json),
+            (_, BinaryRule::DecodeStrict) => Err(self.why_not_msgpack(json)),
+            (_, BinaryRule::Raw | BinaryRule::Decode) => Ok(Transcoded::Raw),
+        }
+    }
+
+    /// What keeps bytes from being one MessagePack map or array.
+    fn why_not_msgpack(&self, json: &mut Vec<u8>) -> Refusal {
+        let options = MsgpackOptions { scalars: Scalars::Accept, ..self.options().msgpack.clone() };
+        match msgpack::to_json(self.message.payload, &options, json) {
+            Err(error) => refusal(BodyError::Payload(error)),
+            Ok(_) => {
+                Refusal::new(Reason::MsgpackInvalid, "the payload is neither a map nor an array")
+            }
+        }
+    }
+
+    fn write_all(
+        &self,
+        shape: Shape,
+        payload: &[u8],
+        target: &Target,
+        scratch: &mut Scratch,
+    ) -> Result<(), Refusal> {
+        let route = self.found.route;
+        let content = body::decode(shape, purpose(route.kind), payload).map_err(refusal)?;
+        let channel =
+            route.channel.as_ref().map(|source| Name::Text(source.text(&self.found.captures)));
+        self.write(shape, &content, channel, target, scratch)?;
+        if let (Some(beside), Some(companion)) = (content.beside, &route.companion) {
+            let content = body::decode(Shape::Json, Purpose::State, beside).map_err(refusal)?;
+            self.write(Shape::Json, &content, None, companion, scratch)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the pieces of one content to one target.
+    fn write(
+        &self,
+        shape: Shape,
+        content: &Content<'_>,
+        channel: Option<Name<'_>>,
+        target: &Target,
+        scratch: &mut Scratch,
+    ) -> Result<(), Refusal> {
+        let options = &self.options().body;
+        let mut device = String::new();
+        self.device_there(&mut device)?;
+        let context = Context {
+            purpose: purpose(target.kind),
+            received_ms: scratch.received_ms,
+            device: &device,
+            serial: scratch.next_serial(),
+            options,
+        };
+        let mut pieces: Vec<Piece<'_>> = Vec::new();
+        let need = if target.needs_channel { ChannelNeed::Topic } else { ChannelNeed::No };
+        body::pieces(content, channel, target.shape, need, options, &mut pieces)
+            .map_err(refusal)?;
+        let mut name = String::new();
+        for piece in &pieces {
+            name.clear();
+            if let Some(channel) = &piece.channel {
+                channel.push_to(&mut name);
+            }
+            let topic = scratch.topics.len();
+            let (identity, captures) = (&self.pair.identity, &self.found.captures);
+            render::render(
+                &target.ops,
+                captures,
+                identity,
+                self.toward,
+                Some(&name),
+                &mut scratch.topics,
+            )?;
+            let start = scratch.payloads.len();
+            let carried = if target.carries_channel { Carried::InTopic } else { Carried::Nowhere };
+            let written = body::encode(
+                shape,
+                target.shape,
+                content,
+                piece,
+                carried,
+                &context,
+                &mut scratch.payloads,
+            );
+            let written = written.map_err(refusal)?;
+            if scratch.payloads.len() - start > target.payload_bytes_max {
+                return Err(TOO_LARGE);
+            }
+            let mut notes = notes_of(self.message, target);
+            if written.seconds_rounded {
+                notes.add(Note::SecondsRounded);
+            }
+            if written.meta_lost {
+                notes.add(Note::MetaLost);
+            }
+            self.place(target, topic, start, notes, scratch);
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        target: &Target,
+        topic: usize,
+        start: usize,
+        notes: Notes,
+        scratch: &mut Scratch,
+    ) {
+        let (qos, retain): (Qos, bool) =
+            (clamped_qos(self.message, target), clamped_retain(self.message, target));
+        if scratch.payloads.get(start..) == Some(self.message.payload) {
+            scratch.payloads.truncate(start);
+            scratch.push(topic, None, qos, retain, notes);
+        } else {
+            scratch.push(topic, Some(start), qos, retain, notes);
+        }
+    }
+
+    /// The device's name on the target's side, for frames that repeat it.
+    fn device_there(&self, out: &mut String) -> Result<(), Refusal> {
+        let route = self.found.route;
+        let Some(source) =
+            route.parts.iter().find(|(part, _)| *part == Part::Device).map(|(_, source)| source)
+        else {
+            return Ok(());
+        };
+        let name = source.text(&self.found.captures);
+        match self.toward {
+            Toward::Upstream => self.pair.identity.to_upstream(name, out),
+            Toward::Device => self.pair.identity.to_device(name, out),
+        }
+    }
+}
+
+/// Whether a route needs this at all, given what the operator chose for binary payloads.
+pub(super) fn is_needed(found: &Found<'_, '_>, target: &Target, options: &PayloadOptions) -> bool {
+    let reads_binary = found.route.shape == Shape::Binary && options.binary != BinaryRule::Raw;
+    target.passage == Passage::Rewrite || (reads_binary && target.shape == Shape::Opaque)
+}
+
+fn purpose(kind: Kind) -> Purpose {
+    match kind {
+        Kind::Telemetry | Kind::Attach | Kind::Detach | Kind::Provision | Kind::Admin => {
+            Purpose::Telemetry
+        }
+        Kind::State => Purpose::State,
+        Kind::Event => Purpose::Event,
+        Kind::Response => Purpose::Response,
+        Kind::Error => Purpose::Error,
+        Kind::Command => Purpose::Command,
+        Kind::Config => Purpose::Config,
+        Kind::Query => Purpose::Query,
+    }
+}
+
+fn refusal(error: BodyError) -> Refusal {
+    let (reason, detail) = match error.reason() {
+        "payload_not_json" => {
+            (Reason::PayloadNotJson, "the other side takes JSON, and the payload isn't")
+        }
+        "no_channel" => {
+            (Reason::NoChannel, "the other side needs a name for the value, and nothing says it")
+        }
+        "kind_unsupported" => {
+            (Reason::KindUnsupported, "the other side has no use for this status")
+        }
+        "payload_too_large" => {
+            (Reason::PayloadTooLarge, "the rewritten payload is larger than the limit")
+        }
+        "msgpack_invalid" => (Reason::MsgpackInvalid, "the payload isn't MessagePack"),
+        "msgpack_trailing" => {
+            (Reason::MsgpackTrailing, "there are bytes behind the MessagePack value")
+        }
+        "number_not_finite" => (Reason::NumberNotFinite, "JSON has no NaN and no infinities"),
+        "depth_exceeded" => (Reason::DepthExceeded, "the payload is nested too deeply"),
+        "ts_invalid" => (Reason::TsInvalid, "the timestamp isn't one"),
+        _ => (Reason::PayloadShape, "the payload can't be said in the other side's shape"),
+    };
+    Refusal::new(reason, detail)
+}
