@@ -130,6 +130,14 @@ impl<'a> RawString<'a> {
         self.raw
     }
 
+    /// What stands after the last `/`: all of it if there is none.
+    #[must_use]
+    pub fn last_segment(self) -> Self {
+        // Within an escape a slash is the last character (`\\/`), so a cut after it is clean.
+        let raw = self.raw.rsplit('/').next().unwrap_or(self.raw);
+        Self { raw, escapes: self.escapes }
+    }
+
     /// The text itself if it needs no resolving.
     pub fn plain(self) -> Option<&'a str> {
         if self.escapes == Escapes::Absent { Some(self.raw) } else { None }

@@ -13,7 +13,7 @@ mod options;
 mod pairs;
 mod reader;
 mod scalars;
-mod timestamp;
+pub(in crate::payload) mod timestamp;
 mod to_json;
 
 pub use from_json::from_json;

@@ -85,7 +85,7 @@ impl Timestamp {
 }
 
 /// `value` in decimal with leading zeros up to `width` digits.
-fn padded(value: u64, width: usize, out: &mut Vec<u8>) {
+pub(in crate::payload) fn padded(value: u64, width: usize, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(value);
     out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
@@ -94,7 +94,7 @@ fn padded(value: u64, width: usize, out: &mut Vec<u8>) {
 
 /// Year, month and day of the proleptic Gregorian calendar for a count of days since 1970-01-01.
 /// Howard Hinnant's algorithm: eras of 400 years (146,097 days) whose years begin in March.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(in crate::payload) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
