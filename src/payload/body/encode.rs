@@ -3,7 +3,7 @@
 //! What it's not: topics, and how many messages there are; `pieces` said that before.
 //! Invariant: what was written is complete and valid for its shape, or `out` is as it was.
 
-use super::read::{is_object, kind_of};
+use super::read::{fields, is_object, kind_of};
 use super::time::write_iso;
 use super::write::{Object, keyed, value, with_member};
 use super::{
@@ -37,7 +37,7 @@ impl<'p> Job<'_, 'p> {
         if let (Shape::XyteTelemetry, Some(word)) = (self.source, self.content.word) {
             match self.piece.body {
                 Body::Json(json) if self.piece.channel.is_none() && is_object(json) => {
-                    let named = super::read::fields(json, ["status"])?.known;
+                    let named = fields(json, ["status"])?.known;
                     match named {
                         [None] => with_member(json, "status", word, out),
                         [Some(_)] => out.extend_from_slice(json),
@@ -152,6 +152,11 @@ fn free(job: &Job<'_, '_>, target: Shape, out: &mut Vec<u8>) -> Result<Written, 
         (Shape::Mqtt2goCommand, Purpose::Command | Purpose::Config) => {
             return mqtt2go::free_command(job, out);
         }
+        (Shape::Empty, _) if target == Shape::Json => {
+            return Err(BodyError::Shape("a value is missing"));
+        }
+        // It has at most credentials, which never cross.
+        (Shape::Empty, _) => {}
         _ => return as_it_is(job, target, out),
     }
     Ok(Written::default())

@@ -144,7 +144,7 @@ pub(super) fn xyte_update(purpose: Purpose, payload: &[u8]) -> Result<Content<'_
 /// `{"version": …, "last_updated": …, "config": {…}}`. Older ones have the fields beside the
 /// version, and stay whole.
 pub(super) fn xyte_config(purpose: Purpose, payload: &[u8]) -> Result<Content<'_>, BodyError> {
-    if payload.is_empty() {
+    if payload.is_empty() && purpose == Purpose::Config {
         return Ok(Content::of(purpose, payload, Body::Nothing));
     }
     let Fields { known: [version, updated, config], .. } =

@@ -4,9 +4,10 @@
 //! Invariant: pieces keep the order of the members, and every one has a channel where the target
 //! needs one.
 
-use super::read::{is_empty_object, is_object, kind_of, measured, members, only};
+use super::read::{fields, is_empty_object, is_object, kind_of, measured, members, only};
 use super::{
-    Body, BodyError, BodyOptions, ChannelNeed, Content, Frame, Name, Piece, Purpose, Shape,
+    Body, BodyError, BodyOptions, ChannelNeed, Content, Frame, Name, Piece, Purpose, RawBytes,
+    Shape,
 };
 use crate::payload::json::JsonKind;
 
@@ -129,7 +130,7 @@ fn per_channel<'p>(
         Body::Json(json) if splits && kind_of(json) == JsonKind::Array => {
             Err(BodyError::Shape("an array has no channels"))
         }
-        Body::Bytes(_) if splits && options.raw_as_hex == super::RawBytes::Refuse => {
+        Body::Bytes(_) if splits && options.raw_as_hex == RawBytes::Refuse => {
             Err(BodyError::NotJson)
         }
         _ => {
@@ -174,7 +175,7 @@ fn status<'p>(content: &Content<'p>, out: &mut Vec<Piece<'p>>) {
 /// The status with its quotes, which stand around it in the payload.
 fn status_value<'p>(content: &Content<'p>) -> Option<&'p [u8]> {
     content.word?;
-    super::read::fields(content.payload, ["status"]).ok()?.known.into_iter().next().flatten()
+    fields(content.payload, ["status"]).ok()?.known.into_iter().next().flatten()
 }
 
 /// All values in one object.
@@ -191,10 +192,16 @@ fn gathered<'p>(
     }
     match whole.body {
         Body::Json(json) if is_object(json) => Ok(whole),
+        // A text about an error is no value; Xyte has a message for it.
+        Body::Json(json)
+            if content.purpose == Purpose::Error && kind_of(json) == JsonKind::String =>
+        {
+            Ok(whole)
+        }
         Body::Json(json) if kind_of(json) == JsonKind::Array => {
             Err(BodyError::Shape("an array has no channels"))
         }
-        Body::Bytes(_) if options.raw_as_hex == super::RawBytes::Refuse => Err(BodyError::NotJson),
+        Body::Bytes(_) if options.raw_as_hex == RawBytes::Refuse => Err(BodyError::NotJson),
         _ => defaulted(whole, options.default_channel.as_deref()),
     }
 }

@@ -5,7 +5,7 @@
 
 use super::encode::{Job, stamp};
 use super::read::{is_object, kind_of, members};
-use super::write::{Object, keyed};
+use super::write::{Object, as_text, keyed};
 use super::{Body, BodyError, Name, Purpose, Shape, Written};
 use crate::payload::PayloadError;
 use crate::payload::json::{JsonKind, RawString, escape_into};
@@ -160,29 +160,32 @@ pub(super) fn free_command(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<(), B
 /// `{"id": …, "status": …, "message": …}`
 pub(super) fn update(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
     let missing = BodyError::Shape("an update without id or status");
+    if job.context.purpose != Purpose::Response {
+        return Err(missing);
+    }
     let (Some(id), Some(word)) = (job.content.identifier, job.content.word) else {
         return Err(missing);
     };
-    let action = job.source == Shape::SmartworksAction;
-    if !action && job.source != Shape::XyteUpdate && job.context.purpose != Purpose::Response {
-        return Err(missing);
-    }
     let mut object = Object::open(out);
     object.raw("id", id);
-    object.text_or("status", translated(word, action), word);
-    match job.piece.body {
-        Body::Json(output) if action => super::write::as_text(output, object.named("message")),
+    object.text_or("status", translated(word, job.source), word);
+    match (job.source, job.piece.body) {
+        (Shape::SmartworksAction | Shape::Mqtt2goReport, Body::Json(output)) => {
+            as_text(output, object.named("message"));
+        }
         _ => object.maybe("message", job.content.message),
     }
     object.close();
     Ok(())
 }
 
-/// Xyte's word for a status of SmartWorks, where it has another.
-fn translated(word: RawString<'_>, action: bool) -> Option<&'static str> {
-    match word {
-        word if action && word.is("completed") => Some("done"),
-        word if action && word.is("pending") => Some("in_progress"),
+/// Xyte's word for a status of another platform, where it isn't the same. What MQTT2GO confirms
+/// is done.
+fn translated(word: RawString<'_>, source: Shape) -> Option<&'static str> {
+    match source {
+        Shape::SmartworksAction if word.is("completed") => Some("done"),
+        Shape::SmartworksAction if word.is("pending") => Some("in_progress"),
+        Shape::Mqtt2goReport => Some("done"),
         _ => None,
     }
 }
