@@ -7,8 +7,11 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
-use interlingua::payload::json;
+use interlingua::payload::body::{
+    BodyOptions, Carried, ChannelNeed, Context, Name, Purpose, decode, encode, pieces,
+};
 use interlingua::payload::msgpack::{Limits, MsgpackOptions, Outcome, from_json, to_json};
+use interlingua::payload::{Shape, json};
 use serde_json::Value;
 
 /// A name and the message in both formats.
@@ -184,11 +187,58 @@ fn one_member(criterion: &mut Criterion) {
     group.finish();
 }
 
+const MEASURED: &str = r#"{"temp":21.5,"humidity":50,"ok":true,"id":"node-17"}"#;
+const REPORTED: &str = r#"{"priority_level":2,"type":"periodic_report","timestamp":1567677956,"report":{"value":21.8,"unit":"C"}}"#;
+const ACTION: &str = r#"{"OpenDoor":{"input":{"speed":2},"href":"/things/1/actions/OpenDoor/01E","status":"pending"}}"#;
+const TELEMETRY: &str =
+    r#"{"status":"online","telemetries":{"temp":21.5,"humidity":50,"ok":true}}"#;
+
+/// From the bytes of a source to the bytes of all messages for a target, buffers reused.
+fn shapes(criterion: &mut Criterion) {
+    use ChannelNeed::{No, Topic};
+    let mut group = criterion.benchmark_group("payload/shape");
+    for (source, purpose, payload, channel, target, need) in [
+        (Shape::JsonOrNumber, Purpose::Telemetry, MEASURED, None, Shape::Members, No),
+        (Shape::JsonOrNumber, Purpose::Telemetry, MEASURED, None, Shape::Keyed, Topic),
+        (Shape::JsonOrNumber, Purpose::Telemetry, MEASURED, None, Shape::XyteTelemetry, No),
+        (Shape::Opaque, Purpose::Telemetry, MEASURED, None, Shape::Mqtt2goReport, Topic),
+        (Shape::Opaque, Purpose::Command, "on", Some("switch"), Shape::Mqtt2goCommand, Topic),
+        (Shape::Opaque, Purpose::Command, "on", Some("switch"), Shape::SmartworksAction, Topic),
+        (Shape::Mqtt2goReport, Purpose::Telemetry, REPORTED, Some("temp"), Shape::Opaque, No),
+        (Shape::SmartworksAction, Purpose::Command, ACTION, None, Shape::Opaque, No),
+        (Shape::XyteTelemetry, Purpose::Telemetry, TELEMETRY, None, Shape::Members, No),
+    ] {
+        let options = BodyOptions::default();
+        let (received_ms, serial) = (1_567_677_926_000, 17);
+        let context = Context { purpose, received_ms, device: "lamp1", serial, options: &options };
+        let carried = if need == Topic { Carried::InTopic } else { Carried::Nowhere };
+        let mut out = Vec::with_capacity(8 * 1024);
+        let mut translate = |payload: &[u8]| {
+            out.clear();
+            let content = decode(source, purpose, payload).expect("valid");
+            let mut cut = Vec::with_capacity(8);
+            let channel = channel.map(Name::Text);
+            pieces(&content, channel, target, need, &options, &mut cut).expect("expressible");
+            for piece in &cut {
+                encode(source, target, &content, piece, carried, &context, &mut out)
+                    .expect("expressible");
+            }
+            out.len()
+        };
+        assert!(translate(payload.as_bytes()) > 0);
+        group.throughput(Throughput::Bytes(payload.len() as u64));
+        group.bench_function(format!("{}_to_{}", source.word(), target.word()), |bencher| {
+            bencher.iter(|| black_box(translate(black_box(payload.as_bytes()))));
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = payload;
     config = Criterion::default().sample_size(40)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_millis(900));
-    targets = both_ways, one_member
+    targets = both_ways, one_member, shapes
 }
 criterion_main!(payload);
