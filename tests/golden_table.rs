@@ -22,8 +22,9 @@ use interlingua::mqtt::{
 use interlingua::payload::body::RawBytes;
 use interlingua::session::{self, OnRefusal, Session, SessionLimits, SessionPlan, Tally, Wake};
 use interlingua::translate::{
-    BinaryRule, Explanation, Identity, IdentityTable, Incoming, PayloadOptions, PrefixRule,
-    Scratch, Sent, SessionNames, Side, Translator, Way, compile, explain,
+    BinaryRule, CommandRule, Explanation, Identity, IdentityTable, Incoming, KeyedRule,
+    PayloadOptions, PrefixRule, ReportRule, Scratch, Sent, SessionNames, Side, StateRule,
+    Translator, Way, compile, explain,
 };
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
@@ -53,8 +54,7 @@ const ROUTE_OPTIONS: &[&str] = &[
 ];
 
 /// Those of them that don't exist yet.
-const MISSING_OPTIONS: &[&str] =
-    &["normalize", "report", "telemetry", "text", "text-template", "ts-key", "unwrap", "value"];
+const MISSING_OPTIONS: &[&str] = &["report", "text-template", "ts-key"];
 
 /// The detail of a refusal that will go once payloads are translated.
 const WAITS: &str = "needs payload translation";
@@ -417,6 +417,11 @@ fn payload_options(example: &Example) -> PayloadOptions {
             "decode-strict" => options.binary = BinaryRule::DecodeStrict,
             "default-channel" => options.body.default_channel = text("channel"),
             "default-action" => options.body.default_action = text("action"),
+            "normalize" => options.mqtt2go_up = ReportRule::Normalize,
+            "telemetry" => options.state = StateRule::Telemetry,
+            "text" => options.command = CommandRule::Text,
+            "unwrap" => options.keyed = KeyedRule::Value,
+            "value" => options.command = CommandRule::Value,
             "hex" => options.body.raw_as_hex = RawBytes::Hex,
             missing => assert!(MISSING_OPTIONS.contains(&missing), "{missing} is no option"),
         }

@@ -6,7 +6,7 @@ use crate::payload::msgpack::{
     BinEncoding, Duplicates, ExtensionRule, IntegerKeys, InvalidUtf8, LargeIntegers, NonFinite,
     Scalars, Stream,
 };
-use crate::translate::{BinaryRule, PayloadOptions};
+use crate::translate::{BinaryRule, CommandRule, KeyedRule, PayloadOptions, ReportRule, StateRule};
 
 use super::faults::{Faults, Place, Wrong};
 
@@ -15,6 +15,7 @@ pub(super) fn read_payload(mut table: Table<'_>) -> PayloadOptions {
     let mut options = PayloadOptions::default();
     read_binary(&mut table, &mut options);
     read_msgpack(&mut table, &mut options);
+    read_manners(&mut table, &mut options);
     let limits = &mut options.msgpack.limits;
     set_size(&mut table, "depth_max", 1..=127, &mut limits.depth_max);
     set_size(&mut table, "elements_max", 1..=16_777_216, &mut limits.elements_max);
@@ -36,6 +37,22 @@ fn read_binary(table: &mut Table<'_>, options: &mut PayloadOptions) {
     if let Some(word) = table.word("binary", &words) {
         options.binary = word.value;
     }
+}
+
+/// What documents become where any bytes may stand.
+fn read_manners(table: &mut Table<'_>, options: &mut PayloadOptions) {
+    let words = [("document", KeyedRule::Document), ("value", KeyedRule::Value)];
+    choose(table, "keyed", &words, &mut options.keyed);
+    let words = [("state", StateRule::State), ("telemetry", StateRule::Telemetry)];
+    choose(table, "state", &words, &mut options.state);
+    let words = [("document", ReportRule::Document), ("normalize", ReportRule::Normalize)];
+    choose(table, "mqtt2go_up", &words, &mut options.mqtt2go_up);
+    let words = [
+        ("document", CommandRule::Document),
+        ("value", CommandRule::Value),
+        ("text", CommandRule::Text),
+    ];
+    choose(table, "command", &words, &mut options.command);
 }
 
 fn read_msgpack(table: &mut Table<'_>, options: &mut PayloadOptions) {

@@ -4,6 +4,7 @@ use crate::dialect::{Role, Sender};
 
 use super::identity::Identity;
 use super::lane::{Lane, LaneFault};
+use super::options::PayloadOptions;
 use super::side::Side;
 use super::translator::{Inner, Pair, Translator};
 
@@ -45,11 +46,12 @@ pub fn compile(
         }
     }
     check_user_name(&upstream, &identity, &mut faults);
+    let topics_only = PayloadOptions::default();
     let lanes = [
-        lane(&device, &upstream, Sender::Device, LISTENER, &mut faults),
-        lane(&upstream, &device, Sender::Cloud, UPSTREAM, &mut faults),
-        lane(&device, &upstream, Sender::Cloud, LISTENER, &mut faults),
-        lane(&upstream, &device, Sender::Device, UPSTREAM, &mut faults),
+        lane((&device, &upstream), Sender::Device, &device.payload, LISTENER, &mut faults),
+        lane((&upstream, &device), Sender::Cloud, &device.payload, UPSTREAM, &mut faults),
+        lane((&device, &upstream), Sender::Cloud, &topics_only, LISTENER, &mut faults),
+        lane((&upstream, &device), Sender::Device, &topics_only, UPSTREAM, &mut faults),
     ];
     let [Some(up), Some(down), Some(reply_up), Some(reply_down)] = lanes else {
         return Err(faults);
@@ -160,13 +162,13 @@ fn variable_list(side: &Side) -> String {
 }
 
 fn lane(
-    source: &Side,
-    target: &Side,
+    (source, target): (&Side, &Side),
     sender: Sender,
+    options: &PayloadOptions,
     side: &'static str,
     faults: &mut Vec<CompileFault>,
 ) -> Option<Lane> {
-    match Lane::compile(source, target, sender) {
+    match Lane::compile(source, target, sender, options) {
         Ok(lane) => Some(lane),
         Err(LaneFault::MissingSecret(missing)) => {
             let variable = missing.0;

@@ -3,8 +3,11 @@
 
 use crate::dialect::{Binding, Dialect, Form, Kind, Part, RetainRule, Sender, When};
 use crate::mqtt::Qos;
+use crate::payload::body::Manner;
 use crate::payload::{Passage, Shape, json};
 
+use super::manner;
+use super::options::PayloadOptions;
 use super::pattern::{Captures, LEVELS_MAX, Levels, MissingSecret, Pattern, SLOTS};
 use super::reason::{Reason, Refusal};
 use super::render::{self, Missing, Op, Program, Source, Supply};
@@ -64,6 +67,8 @@ pub(crate) struct Target {
     /// The topic has the channel in it.
     pub(crate) carries_channel: bool,
     pub(crate) passage: Passage,
+    /// How the payload is written.
+    pub(crate) manner: Manner,
     /// The payload has to be JSON even where it passes untouched.
     pub(crate) reading: Reading,
     pub(crate) qos_max: Qos,
@@ -103,8 +108,15 @@ const NEEDS_TYPE: Refusal =
     Refusal::new(Reason::PayloadNotJson, "the form needs JSON to tell what kind of message it is");
 
 impl Lane {
-    /// Compiles the forms that `source` reads from `sender` towards `target`.
-    pub(crate) fn compile(source: &Side, target: &Side, sender: Sender) -> Result<Self, LaneFault> {
+    /// Compiles the forms that `source` reads from `sender` towards `target`. The options are those of the
+    /// listener, or none for a lane on which only topics are looked up.
+    pub(crate) fn compile(
+        source: &Side,
+        target: &Side,
+        sender: Sender,
+        options: &PayloadOptions,
+    ) -> Result<Self, LaneFault> {
+        let pair = Towards { source, target, options };
         let mut routes = Vec::new();
         for (index, form) in source.dialect.forms.iter().enumerate() {
             if form.from != sender || !form.is_read() || !source.has_form(form) {
@@ -115,7 +127,7 @@ impl Lane {
                 if pattern.variables.len() > SLOTS || levels.len() > LEVELS_MAX {
                     return Err(LaneFault::TooLong(form.template.to_string()));
                 }
-                routes.push(route((index, variant), source, form, pattern, target));
+                routes.push(route((index, variant), form, pattern, &pair));
             }
         }
         let by_count = (0..=COUNTED).map(|count| routes_for(&routes, count)).collect();
@@ -194,20 +206,27 @@ fn routes_for(routes: &[Route], count: usize) -> Vec<usize> {
     routes.iter().enumerate().filter(|(_, route)| takes(route)).map(|(index, _)| index).collect()
 }
 
+/// What all routes of a lane have in common.
+struct Towards<'s> {
+    source: &'s Side,
+    target: &'s Side,
+    options: &'s PayloadOptions,
+}
+
 fn route(
     (index, variant): (usize, usize),
-    source: &Side,
     form: &Form,
     pattern: Pattern,
-    target: &Side,
+    pair: &Towards<'_>,
 ) -> Route {
+    let source = pair.source;
     let parts = supplied_parts(source, form, &pattern);
     let channel =
         parts.iter().find(|(part, _)| *part == Part::Channel).map(|(_, source)| source.clone());
     let companion = (form.shape == Shape::SmartworksData).then(|| {
         // The record's `status` is an object of the device's state.
         let beside = Form { kind: Kind::State, shape: Shape::Members, ..form.clone() };
-        best_target(source, &beside, &pattern, target).ok()
+        wanted_target(&beside, &pattern, pair).ok()
     });
     Route {
         form: index,
@@ -218,7 +237,7 @@ fn route(
         parts,
         companion: companion.flatten(),
         when: form.when.clone(),
-        target: best_target(source, form, &pattern, target),
+        target: wanted_target(form, &pattern, pair),
         pattern,
     }
 }
@@ -230,12 +249,15 @@ struct Candidate {
     rank: (bool, bool, bool, bool),
 }
 
-fn best_target(
-    source: &Side,
-    form: &Form,
-    pattern: &Pattern,
-    target: &Side,
-) -> Result<Target, NoTarget> {
+/// The best target of the form as the operator wants it to travel, else of the form as it is.
+fn wanted_target(form: &Form, pattern: &Pattern, pair: &Towards<'_>) -> Result<Target, NoTarget> {
+    let retold = manner::retold(form, pair.options);
+    let retold = retold.and_then(|retold| best_target(&retold, pattern, pair).ok());
+    retold.map_or_else(|| best_target(form, pattern, pair), Ok)
+}
+
+fn best_target(form: &Form, pattern: &Pattern, pair: &Towards<'_>) -> Result<Target, NoTarget> {
+    let Towards { source, target, options } = *pair;
     let parts = supplied_parts(source, form, pattern);
     let has_channel = parts.iter().any(|(part, _)| *part == Part::Channel);
     let mut best: Option<Candidate> = None;
@@ -270,9 +292,11 @@ fn best_target(
             );
             if best.as_ref().is_none_or(|best| rank < best.rank) {
                 let place = (index, variant);
+                let in_topic = program.carried.contains(&Part::Channel);
+                let manner = manner::manner(form, written, in_topic, options);
                 let target =
                     into_target(place, written, form, program, loses_channel, &target.dialect);
-                best = Some(Candidate { target, rank });
+                best = Some(Candidate { target: in_manner(target, manner), rank });
             }
         }
     }
@@ -308,6 +332,7 @@ fn into_target(
         needs_channel,
         carries_channel: carried.contains(&Part::Channel),
         passage: if needs_channel { Passage::Rewrite } else { form.shape.passage(written.shape) },
+        manner: Manner::Shape,
         ops,
         reading: if form.shape.is_json() { Reading::Json } else { Reading::AnyBytes },
         qos_max: written.qos_max.unwrap_or(dialect.limits.qos_max).min(dialect.limits.qos_max),
@@ -315,6 +340,11 @@ fn into_target(
         payload_bytes_max: written.payload_bytes_max.unwrap_or(usize::MAX),
         loses_channel,
     }
+}
+
+fn in_manner(target: Target, manner: Manner) -> Target {
+    let passage = if manner == Manner::Shape { target.passage } else { Passage::Rewrite };
+    Target { passage, manner, ..target }
 }
 
 fn no_target(kind: Kind, missing: Option<Box<str>>) -> NoTarget {

@@ -12,6 +12,56 @@ pub struct PayloadOptions {
     pub msgpack: MsgpackOptions,
     /// Names and raw bytes.
     pub body: BodyOptions,
+    /// What becomes of `{"temp": 21.7}` where the topic says `temp` and takes any bytes.
+    pub keyed: KeyedRule,
+    /// As what the states of devices go up.
+    pub state: StateRule,
+    /// What becomes of MQTT2GO reports on their way up to a platform that takes any bytes.
+    pub mqtt2go_up: ReportRule,
+    /// What becomes of MQTT2GO commands on their way to a device that takes any bytes.
+    pub command: CommandRule,
+}
+
+/// What becomes of an object whose only member is the channel that the topic names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyedRule {
+    /// It passes as it is.
+    #[default]
+    Document,
+    /// Its value goes on alone.
+    Value,
+}
+
+/// As what the states of devices go up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StateRule {
+    /// As states.
+    #[default]
+    State,
+    /// As telemetry, where the platform has a topic for it.
+    Telemetry,
+}
+
+/// What becomes of an MQTT2GO report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReportRule {
+    /// It passes as it is.
+    #[default]
+    Document,
+    /// It becomes `{"value": …, "unit": …, "ts": …}`.
+    Normalize,
+}
+
+/// What becomes of an MQTT2GO command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CommandRule {
+    /// It passes as it is.
+    #[default]
+    Document,
+    /// Its value goes on alone, as JSON.
+    Value,
+    /// Its value goes on alone, a string without its quotes.
+    Text,
 }
 
 /// What becomes of bytes on a binary topic.

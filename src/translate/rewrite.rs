@@ -4,7 +4,8 @@
 use crate::dialect::{Kind, Part};
 use crate::mqtt::Qos;
 use crate::payload::body::{
-    self, BodyError, Carried, ChannelNeed, Content, Context, Name, Piece, Purpose, Transcoded,
+    self, BodyError, Carried, ChannelNeed, Content, Context, Manner, Name, Piece, Purpose,
+    Transcoded,
 };
 use crate::payload::msgpack::{self, MsgpackOptions, Scalars};
 use crate::payload::{Passage, Shape};
@@ -114,8 +115,9 @@ impl Rewriting<'_, '_> {
         };
         let mut pieces: Vec<Piece<'_>> = Vec::new();
         let need = if target.needs_channel { ChannelNeed::Topic } else { ChannelNeed::No };
-        body::pieces(content, channel, target.shape, need, options, &mut pieces)
-            .map_err(refusal)?;
+        // A manner of its own has the whole content in one message.
+        let cut = if target.manner == Manner::Shape { target.shape } else { Shape::Opaque };
+        body::pieces(content, channel, cut, need, options, &mut pieces).map_err(refusal)?;
         let mut name = String::new();
         for piece in &pieces {
             name.clear();
@@ -134,9 +136,9 @@ impl Rewriting<'_, '_> {
             )?;
             let start = scratch.payloads.len();
             let carried = if target.carries_channel { Carried::InTopic } else { Carried::Nowhere };
-            let written = body::encode(
-                shape,
-                target.shape,
+            let written = body::encode_in(
+                &target.manner,
+                (shape, target.shape),
                 content,
                 piece,
                 carried,

@@ -66,7 +66,7 @@ impl<'p> Job<'_, 'p> {
     }
 
     /// Whether nobody will see the channel.
-    fn channel_lost(&self) -> bool {
+    pub(super) fn channel_lost(&self) -> bool {
         self.carried == Carried::Nowhere && self.piece.channel.is_some()
     }
 }
@@ -200,7 +200,7 @@ fn free_action(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<Written, BodyErro
 }
 
 /// `{"value":…,"unit":…,"ts":…}`, the time in milliseconds.
-fn normalized(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
+pub(super) fn normalized(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
     let mut object = Object::open(out);
     job.value(job.piece.body, object.named("value"))?;
     object.maybe("unit", job.content.unit);

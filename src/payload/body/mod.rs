@@ -7,6 +7,7 @@
 mod decode;
 mod encode;
 mod frames;
+mod manner;
 mod mqtt2go;
 mod pieces;
 mod read;
@@ -17,6 +18,7 @@ mod xyte;
 
 pub use decode::{Transcoded, decode, transcode};
 pub use encode::encode;
+pub use manner::{Manner, encode_in};
 pub use pieces::pieces;
 
 use super::json::{JsonError, JsonFault, RawString, escape_into};

@@ -165,6 +165,14 @@ pub(super) fn with_member(object: &[u8], name: &str, text: RawString<'_>, out: &
     out.push(b'}');
 }
 
+/// Appends a JSON value as a text: a string without quotes and escapes, all else spelled out.
+pub(super) fn as_plain_text(value: &[u8], out: &mut Vec<u8>) {
+    match RawString::of(value) {
+        Some(text) => text.unescape(out),
+        None => out.extend_from_slice(value),
+    }
+}
+
 /// Appends a JSON value as the text of a string: strings as they are, all else spelled out.
 pub(super) fn as_text(value: &[u8], out: &mut Vec<u8>) {
     match (RawString::of(value), str::from_utf8(value)) {

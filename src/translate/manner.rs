@@ -1,0 +1,57 @@
+//! Which manner of writing the operator's options ask for, given two forms. Asked once per pair, never per
+//! message.
+
+use crate::dialect::{Form, Kind, Sender};
+use crate::payload::Shape;
+use crate::payload::body::Manner;
+
+use super::options::{CommandRule, KeyedRule, PayloadOptions, ReportRule, StateRule};
+
+/// The manner in which `written` gets what `form` says. `in_topic`: the written topic has the channel in it.
+pub(super) fn manner(
+    form: &Form,
+    written: &Form,
+    in_topic: bool,
+    options: &PayloadOptions,
+) -> Manner {
+    let free = written.shape == Shape::Opaque;
+    let chosen = match form.from {
+        Sender::Device if free => upward(form, in_topic, options),
+        Sender::Cloud if free => downward(form, options),
+        _ => None,
+    };
+    chosen.unwrap_or_default()
+}
+
+fn upward(form: &Form, in_topic: bool, options: &PayloadOptions) -> Option<Manner> {
+    match form.shape {
+        Shape::Keyed if in_topic && options.keyed == KeyedRule::Value => Some(Manner::KeyedValue),
+        Shape::Mqtt2goReport
+            if form.kind == Kind::Telemetry && options.mqtt2go_up == ReportRule::Normalize =>
+        {
+            Some(Manner::Normalized)
+        }
+        _ => None,
+    }
+}
+
+fn downward(form: &Form, options: &PayloadOptions) -> Option<Manner> {
+    if form.kind != Kind::Command {
+        return None;
+    }
+    match (form.shape, options.command) {
+        (Shape::Mqtt2goCommand, CommandRule::Value) => Some(Manner::CommandValue),
+        (Shape::Mqtt2goCommand, CommandRule::Text) => Some(Manner::CommandText),
+        _ => None,
+    }
+}
+
+/// The form as it looks for its target: a device's state may travel as telemetry. A property with a topic of
+/// its own stays: it isn't the state of the device, and a topic without its name would have to carry it.
+pub(super) fn retold(form: &Form, options: &PayloadOptions) -> Option<Form> {
+    let moves = form.from == Sender::Device
+        && form.kind == Kind::State
+        && form.shape != Shape::Keyed
+        && options.state == StateRule::Telemetry;
+    moves.then(|| Form { kind: Kind::Telemetry, ..form.clone() })
+}

@@ -1,0 +1,179 @@
+//! The keys of `[listener.payload]` change what comes out, and what is wrong with them is told.
+
+use interlingua::config::{Arguments, pair_from_arguments};
+use interlingua::mqtt::Qos;
+use interlingua::translate::{Incoming, Scratch, Way};
+
+/// A device and an upstream, by the words of the command line, with their variables.
+const PAIRS: [(&str, &str, &[&str]); 4] = [
+    ("smartworks-g1", "omnicore", &["space=acme", "registry=plant"]),
+    ("mqtt2go", "omnicore", &["home=plant", "gateway=gw1"]),
+    ("omnicore", "mqtt2go", &["registry=plant", "home=h1", "gateway=gw1"]),
+    ("thingscale", "mqtt2go", &["token=TOK", "home=h1", "gateway=gw1"]),
+];
+
+/// What the pair sends with these options, or the reason why it doesn't.
+fn sent(pair: usize, options: &[&str], way: Way, topic: &str, payload: &str) -> String {
+    let (from, to, set) = PAIRS[pair];
+    let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let arguments = Arguments {
+        listen: "tcp://127.0.0.1:1883".to_owned(),
+        upstream: "mqtt://127.0.0.1:1884".to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+        set: texts(set),
+        payload: texts(options),
+        ..Arguments::default()
+    };
+    let mut nothing = |_: interlingua::config::Lookup<'_>| Err("no such file".to_owned());
+    let pair = match pair_from_arguments(&arguments, &mut nothing) {
+        Ok(pair) => pair,
+        Err(faults) => return faults.iter().map(|fault| format!("{fault}\n")).collect(),
+    };
+    let message = Incoming {
+        topic_name: topic,
+        payload: payload.as_bytes(),
+        qos: Qos::AtMostOnce,
+        retain: false,
+    };
+    let mut scratch = Scratch::at(1_567_677_926_000, 17);
+    match pair.publish(way, &message, &mut scratch) {
+        Err(refusal) => refusal.reason.label().to_owned(),
+        Ok(sent) => sent
+            .messages()
+            .map(|sent| format!("{} {}", sent.topic_name, String::from_utf8_lossy(sent.payload)))
+            .collect::<Vec<_>>()
+            .join(" | "),
+    }
+}
+
+/// Pair, options, way, topic, payload, and what comes out.
+type Row<'r> = (usize, &'r [&'r str], Way, &'r str, &'r str, &'r str);
+
+#[track_caller]
+fn check(rows: &[Row<'_>]) {
+    for (pair, options, way, topic, payload, expected) in rows {
+        assert_eq!(sent(*pair, options, *way, topic, payload), *expected, "{options:?} {payload}");
+    }
+}
+
+const PROPERTY: &str = "set/acme/collections/plant/things/thing1/properties/temp";
+
+#[test]
+fn a_property_may_go_up_as_its_value_and_as_telemetry() {
+    check(&[
+        (
+            0,
+            &[],
+            Way::Up,
+            PROPERTY,
+            r#"{"temp":21.70}"#,
+            r#"/plant/thing1/events/temp {"temp":21.70}"#,
+        ),
+        (0, &["keyed=document"], Way::Up, PROPERTY, "{ }", "/plant/thing1/events/temp { }"),
+        (
+            0,
+            &["keyed=value"],
+            Way::Up,
+            PROPERTY,
+            r#"{"temp":21.70}"#,
+            "/plant/thing1/events/temp 21.70",
+        ),
+        (
+            0,
+            &["keyed=value"],
+            Way::Up,
+            PROPERTY,
+            r#"{"temp":{"a":1}}"#,
+            r#"/plant/thing1/events/temp {"a":1}"#,
+        ),
+        (0, &["keyed=value"], Way::Up, PROPERTY, r#"{"other":1}"#, "payload_shape"),
+        (0, &["keyed=value"], Way::Up, PROPERTY, r#"{"temp":1,"other":1}"#, "payload_shape"),
+        (0, &["keyed=value"], Way::Up, PROPERTY, "21.7", "payload_shape"),
+        (0, &["keyed=value"], Way::Up, PROPERTY, "off", "payload_not_json"),
+        (
+            0,
+            &["state=telemetry"],
+            Way::Up,
+            PROPERTY,
+            r#"{"temp":1}"#,
+            r#"/plant/thing1/events/temp {"temp":1}"#,
+        ),
+    ]);
+}
+
+const ENTITY_OUT: &str = "plant/gw1/lamp1/switch/out";
+
+#[test]
+fn reports_may_be_normalized_and_states_be_telemetry() {
+    let report =
+        r#"{"type":"periodic_report","timestamp":1567677956,"report":{"value:":[1],"unit":"C"}}"#;
+    let status = r#"{"type":"status","timestamp":1567677956,"value":"on"}"#;
+    let reply = r#"{"type":"command_response","timestamp":1567677956,"value":"on"}"#;
+    let normalized = r#"/plant/lamp1/events/switch {"value":[1],"unit":"C","ts":1567677956000}"#;
+    let answered = format!("/plant/lamp1/events/response/switch {reply}");
+    let up: &[&str] = &["mqtt2go_up=normalize"];
+    let both: &[&str] = &["mqtt2go_up=normalize", "state=telemetry"];
+    check(&[
+        (1, &[], Way::Up, ENTITY_OUT, report, &format!("/plant/lamp1/events/switch {report}")),
+        (1, up, Way::Up, ENTITY_OUT, report, normalized),
+        (1, up, Way::Up, ENTITY_OUT, status, r#"/plant/lamp1/state {"switch":"on"}"#),
+        (1, up, Way::Up, ENTITY_OUT, reply, &answered),
+        (
+            1,
+            &["state=telemetry"],
+            Way::Up,
+            ENTITY_OUT,
+            status,
+            &format!("/plant/lamp1/events/switch {status}"),
+        ),
+        (
+            1,
+            both,
+            Way::Up,
+            ENTITY_OUT,
+            status,
+            r#"/plant/lamp1/events/switch {"value":"on","ts":1567677956000}"#,
+        ),
+        (
+            1,
+            up,
+            Way::Up,
+            ENTITY_OUT,
+            r#"{"type":"periodic_report","timestamp":"x","value":1}"#,
+            "ts_invalid",
+        ),
+    ]);
+}
+
+const ENTITY_IN: &str = "h1/gw1/lamp1/switch/in";
+
+#[test]
+fn a_command_may_reach_the_device_as_its_value_or_its_text() {
+    let on = r#"{"type":"set","timestamp":1567677926,"value":"\u006fn \"x\""}"#;
+    let object = r#"{"type":"color","timestamp":1,"value":{"r":1.0}}"#;
+    let bare = r#"{"type":"set","timestamp":1567677926}"#;
+    let query = r#"{"type":"query","timestamp":1567677926}"#;
+    let to = "/plant/lamp1/commands/switch";
+    let (value, text): (&[&str], &[&str]) = (&["command=value"], &["command=text"]);
+    check(&[
+        (2, &[], Way::Down, ENTITY_IN, on, &format!("{to} {on}")),
+        (2, value, Way::Down, ENTITY_IN, on, &format!("{to} \"\\u006fn \\\"x\\\"\"")),
+        (2, text, Way::Down, ENTITY_IN, on, &format!("{to} on \"x\"")),
+        (2, value, Way::Down, ENTITY_IN, object, &format!("{to} {{\"r\":1.0}}")),
+        (2, text, Way::Down, ENTITY_IN, object, &format!("{to} {{\"r\":1.0}}")),
+        (2, value, Way::Down, ENTITY_IN, bare, "payload_shape"),
+        (2, text, Way::Down, ENTITY_IN, bare, "payload_shape"),
+        (2, text, Way::Down, ENTITY_IN, query, &format!("{to} {query}")),
+        (3, text, Way::Down, ENTITY_IN, object, "TOK/lamp1/subscribe {\"r\":1.0}"),
+    ]);
+}
+
+#[test]
+fn a_wrong_word_is_told() {
+    let told = sent(0, &["command=txt"], Way::Up, PROPERTY, "");
+    assert_eq!(
+        told,
+        "command line: --payload-option: `command` `txt` is not known; did you mean `text`?\n"
+    );
+}
