@@ -170,6 +170,40 @@ fn a_command_may_reach_the_device_as_its_value_or_its_text() {
 }
 
 #[test]
+fn reports_towards_mqtt2go_may_have_units_and_the_time_of_the_values() {
+    let report: &[&str] = &["mqtt2go_value=report", "units.t=C", "ts_key=at"];
+    let values = r#"{"t":21.80,"at":1567677956123,"h":40}"#;
+    let topic = "/plant/ms1/events";
+    let in_report = |entity: &str, inside: &str| {
+        let frame =
+            r#"{"type":"periodic_report","priority_level":2,"timestamp":1567677956,"report":"#;
+        format!("h1/gw1/ms1/{entity}/out {frame}{{{inside}}}}}")
+    };
+    let state =
+        r#"h1/gw1/ms1/t/out {"type":"status","priority_level":3,"timestamp":1567677926,"value":1}"#;
+    let both = [in_report("t", r#""value":21.80,"unit":"C""#), in_report("h", r#""value":40"#)];
+    check(&[
+        (2, report, Way::Up, topic, values, &both.join(" | ")),
+        (2, report, Way::Up, "/plant/ms1/state", r#"{"t":1}"#, state),
+        (2, report, Way::Up, topic, r#"{"at":"noon"}"#, "ts_invalid"),
+        (
+            3,
+            &["ts_key=at"],
+            Way::Down,
+            "h1/gw1/lamp1/switch/in",
+            r#"{"type":"set","value":{"at":"noon"}}"#,
+            r#"TOK/lamp1/subscribe {"type":"set","value":{"at":"noon"}}"#,
+        ),
+    ]);
+    let told = sent(2, &["units.t=C"], Way::Up, topic, values);
+    assert_eq!(
+        told,
+        "command line: --payload-option: `units` has no place in a report's `value`; write \
+         `mqtt2go_value = \"report\"`, or leave the units out\n"
+    );
+}
+
+#[test]
 fn a_wrong_word_is_told() {
     let told = sent(0, &["command=txt"], Way::Up, PROPERTY, "");
     assert_eq!(

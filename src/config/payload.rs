@@ -1,7 +1,7 @@
 //! How a listener's payloads are rewritten: `[listener.payload]`, or `--payload-option` on the command line.
 
-use crate::document::{Document, Table};
-use crate::payload::body::RawBytes;
+use crate::document::{Document, Located, Scalar, Table, Written};
+use crate::payload::body::{RawBytes, ReportKey};
 use crate::payload::msgpack::{
     BinEncoding, Duplicates, ExtensionRule, IntegerKeys, InvalidUtf8, LargeIntegers, NonFinite,
     Scalars, Stream,
@@ -53,6 +53,28 @@ fn read_manners(table: &mut Table<'_>, options: &mut PayloadOptions) {
         ("text", CommandRule::Text),
     ];
     choose(table, "command", &words, &mut options.command);
+    options.time_key = table.text("ts_key").map(|text| text.value.into());
+    let words = [("value", ReportKey::Value), ("report", ReportKey::Report)];
+    choose(table, "mqtt2go_value", &words, &mut options.body.report_key);
+    if let Some(units) = table.table("units") {
+        read_units(units, options);
+    }
+}
+
+/// The units of entities, by their names.
+fn read_units(mut table: Table<'_>, options: &mut PayloadOptions) {
+    for (name, written) in table.every() {
+        match written {
+            Written::Scalar(Located { value: Scalar::Text(unit), .. }) => {
+                options.body.units.push((name.value.into(), unit.into()));
+            }
+            _ => table.fault(name.line, &name.value, "is not a text", "write it as in `= \"C\"`"),
+        }
+    }
+    if options.body.report_key != ReportKey::Report {
+        let remedy = "write `mqtt2go_value = \"report\"`, or leave the units out";
+        table.fault(table.line(), "", "has no place in a report's `value`", remedy);
+    }
 }
 
 fn read_msgpack(table: &mut Table<'_>, options: &mut PayloadOptions) {

@@ -20,6 +20,8 @@ pub struct PayloadOptions {
     pub mqtt2go_up: ReportRule,
     /// What becomes of MQTT2GO commands on their way to a device that takes any bytes.
     pub command: CommandRule,
+    /// The member of an object of values that is their time, where the other platform has a place for it.
+    pub time_key: Option<Box<str>>,
 }
 
 /// What becomes of an object whose only member is the channel that the topic names.

@@ -83,7 +83,11 @@ impl Rewriting<'_, '_> {
         scratch: &mut Scratch,
     ) -> Result<(), Refusal> {
         let route = self.found.route;
-        let content = body::decode(shape, purpose(route.kind), payload).map_err(refusal)?;
+        let mut untimed = Vec::new();
+        let time = self.taken_time(shape, payload, target, &mut untimed)?;
+        let payload = if time.is_some() { &untimed } else { payload };
+        let mut content = body::decode(shape, purpose(route.kind), payload).map_err(refusal)?;
+        content.timestamp_ms = time.or(content.timestamp_ms);
         let channel =
             route.channel.as_ref().map(|source| Name::Text(source.text(&self.found.captures)));
         self.write(shape, &content, channel, target, scratch)?;
@@ -92,6 +96,30 @@ impl Rewriting<'_, '_> {
             self.write(Shape::Json, &content, None, companion, scratch)?;
         }
         Ok(())
+    }
+
+    /// Takes the time out of the values where the target has a place of its own for it; `rest` gets the others.
+    fn taken_time(
+        &self,
+        shape: Shape,
+        payload: &[u8],
+        target: &Target,
+        rest: &mut Vec<u8>,
+    ) -> Result<Option<u64>, Refusal> {
+        let Some(key) = &self.options().time_key else { return Ok(None) };
+        let values =
+            matches!(
+                shape,
+                Shape::Json | Shape::JsonOrNumber | Shape::Opaque | Shape::Binary | Shape::Members
+            ) && matches!(self.found.route.kind, Kind::Telemetry | Kind::State | Kind::Event);
+        let timed = matches!(
+            target.shape,
+            Shape::Mqtt2goReport | Shape::Mqtt2goEvent | Shape::XyteTelemetry
+        );
+        if !values || !timed {
+            return Ok(None);
+        }
+        body::take_time(key, payload, rest).map_err(refusal)
     }
 
     /// Writes the pieces of one content to one target.

@@ -13,6 +13,7 @@ mod pieces;
 mod read;
 mod smartworks;
 mod time;
+mod time_key;
 mod write;
 mod xyte;
 
@@ -20,6 +21,7 @@ pub use decode::{Transcoded, decode, transcode};
 pub use encode::encode;
 pub use manner::{Manner, encode_in};
 pub use pieces::pieces;
+pub use time_key::take_time;
 
 use super::json::{JsonError, JsonFault, RawString, escape_into};
 use super::{PayloadError, Shape};
@@ -204,6 +206,16 @@ pub enum RawBytes {
     Hex,
 }
 
+/// Under which name a report to MQTT2GO has its value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReportKey {
+    /// `"value": 21.8`
+    #[default]
+    Value,
+    /// `"report": {"value": 21.8, "unit": "C"}`, as the platform's own devices write periodic reports.
+    Report,
+}
+
 /// What the operator decided.
 #[derive(Clone, Debug, Default)]
 pub struct BodyOptions {
@@ -213,6 +225,10 @@ pub struct BodyOptions {
     pub default_action: Option<Box<str>>,
     /// What becomes of bytes that aren't JSON.
     pub raw_as_hex: RawBytes,
+    /// Under which name a periodic report to MQTT2GO has its value.
+    pub report_key: ReportKey,
+    /// The units of channels whose values come without one.
+    pub units: Vec<(Box<str>, Box<str>)>,
 }
 
 /// What an encoder knows besides the content.

@@ -8,7 +8,7 @@ use super::encode::Job;
 use super::pieces::unwrapped;
 use super::read::{fields, is_object};
 use super::write::{Object, as_text};
-use super::{Body, BodyError, Carried, Name, Purpose, Shape, Written};
+use super::{Body, BodyError, Carried, Name, Purpose, ReportKey, Shape, Written};
 
 /// Entities whose reports are alarms (the types of device and their reports in
 /// `platforms.md 4.3`).
@@ -43,6 +43,8 @@ pub(super) fn report(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<Written, Bo
         Purpose::State => ("status", Some(3)),
         Purpose::Response => ("command_response", None),
         Purpose::Error => ("error", Some(1)),
+        // The two spellings of a periodic report come with two priorities.
+        _ if own_spelling(job) => ("periodic_report", Some(2)),
         _ => ("periodic_report", Some(3)),
     };
     let priority = priority.map(|priority| if alarm { 1 } else { priority });
@@ -54,9 +56,37 @@ pub(super) fn report(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<Written, Bo
         (None, None) => {}
     }
     let written = seconds(job, &mut object);
-    reported(job, &mut object)?;
+    if own_spelling(job) {
+        measured_report(job, &channel, &mut object)?;
+    } else {
+        reported(job, &mut object)?;
+    }
     object.close();
     Ok(written)
+}
+
+/// Whether the report is periodic and to be spelled as the platform's own devices do.
+fn own_spelling(job: &Job<'_, '_>) -> bool {
+    let other = matches!(job.context.purpose, Purpose::State | Purpose::Response | Purpose::Error);
+    job.context.options.report_key == ReportKey::Report && !other
+}
+
+/// `"report": {"value": …, "unit": …}`
+fn measured_report(
+    job: &Job<'_, '_>,
+    channel: &Name<'_>,
+    object: &mut Object<'_>,
+) -> Result<(), BodyError> {
+    let mut measured = Object::open(object.named("report"));
+    job.value(job.piece.body, measured.named("value"))?;
+    let mut units = job.context.options.units.iter();
+    match (job.content.unit, units.find(|(name, _)| channel.is(name))) {
+        (Some(own), _) => measured.json("unit", own),
+        (None, Some((_, unit))) => measured.text("unit", unit),
+        (None, None) => {}
+    }
+    measured.close();
+    Ok(())
 }
 
 fn reported(job: &Job<'_, '_>, object: &mut Object<'_>) -> Result<(), BodyError> {

@@ -23,6 +23,7 @@ fn defaults() -> BodyOptions {
         default_channel: Some("value".into()),
         default_action: Some("raw".into()),
         raw_as_hex: RawBytes::Hex,
+        ..options()
     }
 }
 
