@@ -5,11 +5,17 @@ use interlingua::mqtt::Qos;
 use interlingua::translate::{Incoming, Scratch, Way};
 
 /// A device and an upstream, by the words of the command line, with their variables.
-const PAIRS: [(&str, &str, &[&str]); 4] = [
+const PAIRS: [(&str, &str, &[&str]); 6] = [
     ("smartworks-g1", "omnicore", &["space=acme", "registry=plant"]),
     ("mqtt2go", "omnicore", &["home=plant", "gateway=gw1"]),
     ("omnicore", "mqtt2go", &["registry=plant", "home=h1", "gateway=gw1"]),
     ("thingscale", "mqtt2go", &["token=TOK", "home=h1", "gateway=gw1"]),
+    (
+        "thingscale",
+        "smartworks-g1",
+        &["token=TOK", "tenant=acme", "space=acme", "collection=plant"],
+    ),
+    ("thingscale", "omnicore", &["token=TOK", "tenant=acme", "subscription=s1", "registry=plant"]),
 ];
 
 /// What the pair sends with these options, or the reason why it doesn't.
@@ -201,6 +207,45 @@ fn reports_towards_mqtt2go_may_have_units_and_the_time_of_the_values() {
         "command line: --payload-option: `units` has no place in a report's `value`; write \
          `mqtt2go_value = \"report\"`, or leave the units out\n"
     );
+}
+
+#[test]
+fn a_command_may_become_a_text() {
+    let named: &[&str] = &["command_template={action}={value}"];
+    let nested: &[&str] = &["command_template={{\"{name}\":{input.to.level}}}"];
+    let default: &[&str] = &["command_template={action} {value}", "default_action=set"];
+    let set = r#"{"type":"set","timestamp":1,"value":"o\u006e"}"#;
+    let object = r#"{"type":"set","timestamp":1,"value":{"to":{"level":2.50}}}"#;
+    let (to, from) = ("TOK/lamp1/subscribe", "/plant/lamp1/commands");
+    let open = &format!("{from}/open/door");
+    check(&[
+        (3, named, Way::Down, ENTITY_IN, set, &format!("{to} switch=on")),
+        (3, nested, Way::Down, ENTITY_IN, object, &format!("{to} {{\"switch\":2.50}}")),
+        (3, named, Way::Down, ENTITY_IN, object, "payload_shape"),
+        (3, nested, Way::Down, ENTITY_IN, set, "payload_shape"),
+        (5, named, Way::Down, open, "", "payload_shape"),
+        (5, named, Way::Down, open, "null", "payload_shape"),
+        (5, named, Way::Down, open, "[1]", "payload_shape"),
+        (5, named, Way::Down, open, "true", &format!("{to} open/door=true")),
+        (5, named, Way::Down, open, r#"{"value":5}"#, &format!("{to} open/door=5")),
+        (5, named, Way::Down, from, "5", "payload_shape"),
+        (5, default, Way::Down, from, "on", &format!("{to} set on")),
+        (5, named, Way::Down, from, r#"{"action":"open","input":7}"#, &format!("{to} open=7")),
+    ]);
+    for (options, told) in [
+        (
+            &["command_template={acton}"][..],
+            "has `{acton}`, which no command has; write a text with \
+          `{action}`, `{value}` or `{input.…}`, and `{{` for a brace",
+        ),
+        (
+            &["command_template={value}", "command=text"][..],
+            "and `command` both say what becomes of commands; leave one of them out",
+        ),
+    ] {
+        let expected = format!("command line: --payload-option: `command_template` {told}\n");
+        assert_eq!(sent(5, options, Way::Down, open, "1"), expected);
+    }
 }
 
 #[test]

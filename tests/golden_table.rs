@@ -19,7 +19,7 @@ use interlingua::mqtt::{
     Connack, Connect, Packet, PacketIdentifier, Properties, Publish, Qos, ReasonCode,
     RetainHandling, Suback, Subscription, Version, encode_subscribe, next_packet,
 };
-use interlingua::payload::body::{RawBytes, ReportKey};
+use interlingua::payload::body::{CommandTemplate, RawBytes, ReportKey};
 use interlingua::session::{self, OnRefusal, Session, SessionLimits, SessionPlan, Tally, Wake};
 use interlingua::translate::{
     BinaryRule, CommandRule, Explanation, Identity, IdentityTable, Incoming, KeyedRule,
@@ -54,7 +54,7 @@ const ROUTE_OPTIONS: &[&str] = &[
 ];
 
 /// Those of them that don't exist yet.
-const MISSING_OPTIONS: &[&str] = &["text-template"];
+const MISSING_OPTIONS: &[&str] = &[];
 
 /// The detail of a refusal that will go once payloads are translated.
 const WAITS: &str = "needs payload translation";
@@ -422,6 +422,11 @@ fn payload_options(example: &Example) -> PayloadOptions {
             "report" => {
                 options.body.report_key = ReportKey::Report;
                 options.body.units = vec![("temperature".into(), text("unit").unwrap())];
+            }
+            "text-template" => {
+                let (_, template) = given("template").expect("a template");
+                let template = CommandTemplate::parse(template).unwrap();
+                options.command_template = Some(Arc::new(template));
             }
             "ts-key" => options.time_key = text("ts_key"),
             "text" => options.command = CommandRule::Text,

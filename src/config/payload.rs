@@ -1,7 +1,9 @@
 //! How a listener's payloads are rewritten: `[listener.payload]`, or `--payload-option` on the command line.
 
+use std::sync::Arc;
+
 use crate::document::{Document, Located, Scalar, Table, Written};
-use crate::payload::body::{RawBytes, ReportKey};
+use crate::payload::body::{CommandTemplate, RawBytes, ReportKey};
 use crate::payload::msgpack::{
     BinEncoding, Duplicates, ExtensionRule, IntegerKeys, InvalidUtf8, LargeIntegers, NonFinite,
     Scalars, Stream,
@@ -53,11 +55,27 @@ fn read_manners(table: &mut Table<'_>, options: &mut PayloadOptions) {
         ("text", CommandRule::Text),
     ];
     choose(table, "command", &words, &mut options.command);
+    read_template(table, options);
     options.time_key = table.text("ts_key").map(|text| text.value.into());
     let words = [("value", ReportKey::Value), ("report", ReportKey::Report)];
     choose(table, "mqtt2go_value", &words, &mut options.body.report_key);
     if let Some(units) = table.table("units") {
         read_units(units, options);
+    }
+}
+
+fn read_template(table: &mut Table<'_>, options: &mut PayloadOptions) {
+    const KEY: &str = "command_template";
+    const NAMES: &str =
+        "write a text with `{action}`, `{value}` or `{input.…}`, and `{{` for a brace";
+    let Some(Located { value, line }) = table.text(KEY) else { return };
+    match CommandTemplate::parse(&value) {
+        Ok(template) => options.command_template = Some(Arc::new(template)),
+        Err(error) => table.fault(line, KEY, error.to_string(), NAMES),
+    }
+    if options.command != CommandRule::Document {
+        let remedy = "leave one of them out";
+        table.fault(line, KEY, "and `command` both say what becomes of commands", remedy);
     }
 }
 

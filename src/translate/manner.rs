@@ -1,6 +1,8 @@
 //! Which manner of writing the operator's options ask for, given two forms. Asked once per pair, never per
 //! message.
 
+use std::sync::Arc;
+
 use crate::dialect::{Form, Kind, Sender};
 use crate::payload::Shape;
 use crate::payload::body::Manner;
@@ -38,6 +40,9 @@ fn upward(form: &Form, in_topic: bool, options: &PayloadOptions) -> Option<Manne
 fn downward(form: &Form, options: &PayloadOptions) -> Option<Manner> {
     if form.kind != Kind::Command {
         return None;
+    }
+    if let Some(template) = &options.command_template {
+        return Some(Manner::Template(Arc::clone(template)));
     }
     match (form.shape, options.command) {
         (Shape::Mqtt2goCommand, CommandRule::Value) => Some(Manner::CommandValue),

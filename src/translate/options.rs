@@ -1,6 +1,8 @@
 //! What an operator can choose where two platforms' payloads differ. It belongs to a listener.
 
-use crate::payload::body::BodyOptions;
+use std::sync::Arc;
+
+use crate::payload::body::{BodyOptions, CommandTemplate};
 use crate::payload::msgpack::MsgpackOptions;
 
 /// How payloads are rewritten.
@@ -20,6 +22,8 @@ pub struct PayloadOptions {
     pub mqtt2go_up: ReportRule,
     /// What becomes of MQTT2GO commands on their way to a device that takes any bytes.
     pub command: CommandRule,
+    /// The text that commands become on their way to a device that takes any bytes.
+    pub command_template: Option<Arc<CommandTemplate>>,
     /// The member of an object of values that is their time, where the other platform has a place for it.
     pub time_key: Option<Box<str>>,
 }

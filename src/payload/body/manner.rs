@@ -4,9 +4,11 @@
 //! What it's not: the choice of a manner, which hangs on the pair of forms and not on the payload.
 //! Invariant: what a manner can't say is refused; it never falls back to another one.
 
+use std::sync::Arc;
+
 use super::encode::{Job, normalized};
 use super::write::as_plain_text;
-use super::{Body, BodyError, Carried, Content, Context, Piece, Shape, Written};
+use super::{Body, BodyError, Carried, CommandTemplate, Content, Context, Piece, Shape, Written};
 
 /// How a payload is written towards a target that takes any bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub enum Manner {
     CommandValue,
     /// A command becomes its value, a string without its quotes.
     CommandText,
+    /// A command becomes a text with its name and values filled in.
+    Template(Arc<CommandTemplate>),
 }
 
 /// Appends the payload of one piece in a manner; [`Manner::Shape`] is [`super::encode`].
@@ -45,6 +49,7 @@ pub fn encode_in(
         Manner::Normalized => normalized(&job, out).map(|()| lost(&job)),
         Manner::CommandValue => command_value(&job, out),
         Manner::CommandText => command_text(&job, out),
+        Manner::Template(template) => template.write(&job, out),
     };
     if written.is_err() {
         out.truncate(base);

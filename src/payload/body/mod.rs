@@ -4,6 +4,7 @@
 //! Invariant: slices and splices, never a tree; members keep their order and numbers every digit;
 //! an error leaves the caller's buffer as it was.
 
+mod command_template;
 mod decode;
 mod encode;
 mod frames;
@@ -17,6 +18,7 @@ mod time_key;
 mod write;
 mod xyte;
 
+pub use command_template::{CommandTemplate, CommandTemplateError};
 pub use decode::{Transcoded, decode, transcode};
 pub use encode::encode;
 pub use manner::{Manner, encode_in};
