@@ -20,6 +20,10 @@ const PAIRS: [(&str, &str, &[&str]); 6] = [
 
 /// What the pair sends with these options, or the reason why it doesn't.
 fn sent(pair: usize, options: &[&str], way: Way, topic: &str, payload: &str) -> String {
+    sent_bytes(pair, options, way, topic, payload.as_bytes())
+}
+
+fn sent_bytes(pair: usize, options: &[&str], way: Way, topic: &str, payload: &[u8]) -> String {
     let (from, to, set) = PAIRS[pair];
     let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let arguments = Arguments {
@@ -36,12 +40,7 @@ fn sent(pair: usize, options: &[&str], way: Way, topic: &str, payload: &str) -> 
         Ok(pair) => pair,
         Err(faults) => return faults.iter().map(|fault| format!("{fault}\n")).collect(),
     };
-    let message = Incoming {
-        topic_name: topic,
-        payload: payload.as_bytes(),
-        qos: Qos::AtMostOnce,
-        retain: false,
-    };
+    let message = Incoming { topic_name: topic, payload, qos: Qos::AtMostOnce, retain: false };
     let mut scratch = Scratch::at(1_567_677_926_000, 17);
     match pair.publish(way, &message, &mut scratch) {
         Err(refusal) => refusal.reason.label().to_owned(),
@@ -245,6 +244,65 @@ fn a_command_may_become_a_text() {
     ] {
         let expected = format!("command line: --payload-option: `command_template` {told}\n");
         assert_eq!(sent(5, options, Way::Down, open, "1"), expected);
+    }
+}
+
+#[test]
+fn whole_payloads_may_go_into_an_envelope() {
+    let on: &[&str] = &["envelope=true", "ts_key=at"];
+    let off: &[&str] = &["envelope=false"];
+    let report =
+        r#"{"type":"periodic_report","priority_level":2,"timestamp":1567677956,"value":1.50}"#;
+    let of_lamp = r#""addr":{"site":"plant","gateway":"gw1","device":"lamp1","channel":"switch"}"#;
+    let reported = format!(
+        r#"/plant/lamp1/events/switch {{"v":1,"src":"mqtt2go","kind":"telemetry",{of_lamp},"ts":1567677956000,"enc":"json","body":{report}}}"#
+    );
+    let from_thingscale = |kind: &str, channel: &str, rest: &str| {
+        format!(
+            r#"{{"v":1,"src":"thingscale","kind":"{kind}","addr":{{"device":"lamp1"{channel}}},{rest}}}"#
+        )
+    };
+    let events = "/plant/lamp1/events";
+    let json = from_thingscale("telemetry", "", r#""enc":"json","body":{"a": 1}"#);
+    let timed = from_thingscale("telemetry", "", r#""ts":5000,"enc":"json","body":{"at":5}"#);
+    let raw =
+        from_thingscale("telemetry", r#","channel":"img""#, r#""enc":"raw","body_b64":"gaF0FA==""#);
+    let unpacked =
+        from_thingscale("telemetry", r#","channel":"img""#, r#""enc":"json","body":{"t":20}"#);
+    let from_omnicore = |rest: &str| {
+        let head = r#"{"v":1,"src":"omnicore","kind":"command","addr":{"site":"plant","device":"lamp1","channel":"relay"},"#;
+        format!("TOK/lamp1/subscribe {head}{rest}}}")
+    };
+    let relay = "/plant/lamp1/commands/relay";
+    check(&[
+        (1, on, Way::Up, ENTITY_OUT, report, &reported),
+        (1, off, Way::Up, ENTITY_OUT, report, &format!("/plant/lamp1/events/switch {report}")),
+        (5, on, Way::Up, "TOK/json/lamp1", r#" {"a": 1} "#, &format!("{events} {json}")),
+        (5, on, Way::Up, "TOK/json/lamp1", r#"{"at":5}"#, &format!("{events} {timed}")),
+        (5, on, Way::Down, relay, "on", &from_omnicore(r#""enc":"raw","body_b64":"b24=""#)),
+        (5, on, Way::Down, relay, "", &from_omnicore(r#""enc":"raw","body_b64":"""#)),
+        (5, on, Way::Down, relay, r#""on""#, &from_omnicore(r#""enc":"json","body":"on""#)),
+        (
+            5,
+            &["envelope=true", "command_template={value}"],
+            Way::Down,
+            relay,
+            "on",
+            "TOK/lamp1/subscribe on",
+        ),
+        (
+            4,
+            on,
+            Way::Up,
+            "TOK/json/lamp1",
+            r#"{"a":1}"#,
+            r#"set/acme/collections/plant/things/lamp1/properties/a {"a":1}"#,
+        ),
+    ]);
+    let packed: &[u8] = b"\x81\xa1t\x14";
+    for (options, expected) in [(on, raw), (&["envelope=true", "binary=decode"], unpacked)] {
+        let sent = sent_bytes(5, options, Way::Up, "TOK/binary/lamp1/img", packed);
+        assert_eq!(sent, format!("{events}/img {expected}"));
     }
 }
 

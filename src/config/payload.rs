@@ -56,6 +56,7 @@ fn read_manners(table: &mut Table<'_>, options: &mut PayloadOptions) {
     ];
     choose(table, "command", &words, &mut options.command);
     read_template(table, options);
+    options.envelope = table.flag("envelope").is_some_and(|flag| flag.value);
     options.time_key = table.text("ts_key").map(|text| text.value.into());
     let words = [("value", ReportKey::Value), ("report", ReportKey::Report)];
     choose(table, "mqtt2go_value", &words, &mut options.body.report_key);
@@ -153,13 +154,18 @@ fn set_size(
     }
 }
 
+/// Whether a value of the command line is a number or a flag rather than a text.
+fn is_bare(name: &str, value: &str) -> bool {
+    value.parse::<u64>().is_ok() || (name == "envelope" && value.parse::<bool>().is_ok())
+}
+
 /// The same keys as `NAME=VALUE` texts of the command line.
 pub(super) fn payload_of_flags(given: &[String], faults: &Faults<'_>) -> PayloadOptions {
     let mut text = String::new();
     for pair in given {
         let place = Place::flag("--payload-option");
         match pair.split_once('=') {
-            Some((name, value)) if value.parse::<u64>().is_ok() => {
+            Some((name, value)) if is_bare(name, value) => {
                 text.push_str(&format!("{name} = {value}\n"))
             }
             Some((name, value)) => text.push_str(&format!("{name} = {value:?}\n")),

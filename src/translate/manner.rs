@@ -22,7 +22,18 @@ pub(super) fn manner(
         Sender::Cloud if free => downward(form, options),
         _ => None,
     };
-    chosen.unwrap_or_default()
+    match chosen {
+        Some(manner) => manner,
+        None if options.envelope && takes_envelope(form, written) => Manner::Envelope,
+        None => Manner::Shape,
+    }
+}
+
+fn takes_envelope(form: &Form, written: &Form) -> bool {
+    let free = matches!(written.shape, Shape::Opaque | Shape::JsonOrNumber | Shape::SmartworksData);
+    let connection =
+        matches!(form.kind, Kind::Attach | Kind::Detach | Kind::Provision | Kind::Admin);
+    free && !connection && form.shape != Shape::Empty
 }
 
 fn upward(form: &Form, in_topic: bool, options: &PayloadOptions) -> Option<Manner> {

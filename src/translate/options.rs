@@ -24,6 +24,8 @@ pub struct PayloadOptions {
     pub command: CommandRule,
     /// The text that commands become on their way to a device that takes any bytes.
     pub command_template: Option<Arc<CommandTemplate>>,
+    /// Whole payloads go into an envelope where the target takes any object.
+    pub envelope: bool,
     /// The member of an object of values that is their time, where the other platform has a place for it.
     pub time_key: Option<Box<str>>,
 }

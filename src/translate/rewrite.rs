@@ -4,7 +4,7 @@
 use crate::dialect::{Kind, Part};
 use crate::mqtt::Qos;
 use crate::payload::body::{
-    self, BodyError, Carried, ChannelNeed, Content, Context, Manner, Name, Piece, Purpose,
+    self, BodyError, Carried, ChannelNeed, Content, Context, Manner, Name, Origin, Piece, Purpose,
     Transcoded,
 };
 use crate::payload::msgpack::{self, MsgpackOptions, Scalars};
@@ -36,7 +36,7 @@ impl Rewriting<'_, '_> {
         let shape = self.found.route.shape;
         let mut json = std::mem::take(&mut scratch.json);
         json.clear();
-        let outcome = self.read(shape, &mut json).and_then(|read| {
+        let outcome = self.read(shape, target, &mut json).and_then(|read| {
             let payload = if read == Transcoded::Json { &json[..] } else { self.message.payload };
             // MessagePack that was read is JSON from here on.
             let shape = if read == Transcoded::Json { Shape::Json } else { shape };
@@ -51,11 +51,17 @@ impl Rewriting<'_, '_> {
     }
 
     /// Turns MessagePack into JSON where it is some.
-    fn read(&self, shape: Shape, json: &mut Vec<u8>) -> Result<Transcoded, Refusal> {
-        if shape != Shape::Binary {
+    fn read(
+        &self,
+        shape: Shape,
+        target: &Target,
+        json: &mut Vec<u8>,
+    ) -> Result<Transcoded, Refusal> {
+        let options = self.options();
+        let as_it_is = target.manner == Manner::Envelope && options.binary == BinaryRule::Raw;
+        if shape != Shape::Binary || as_it_is {
             return Ok(Transcoded::Raw);
         }
-        let options = self.options();
         let read = body::transcode(self.message.payload, &options.msgpack, json);
         match (read, options.binary) {
             (Ok(Transcoded::Json), _) => Ok(Transcoded::Json),
@@ -85,7 +91,9 @@ impl Rewriting<'_, '_> {
         let route = self.found.route;
         let mut untimed = Vec::new();
         let time = self.taken_time(shape, payload, target, &mut untimed)?;
-        let payload = if time.is_some() { &untimed } else { payload };
+        // An envelope has the payload as it came.
+        let taken = time.is_some() && target.manner != Manner::Envelope;
+        let payload = if taken { &untimed } else { payload };
         let mut content = body::decode(shape, purpose(route.kind), payload).map_err(refusal)?;
         content.timestamp_ms = time.or(content.timestamp_ms);
         let channel =
@@ -116,7 +124,7 @@ impl Rewriting<'_, '_> {
             target.shape,
             Shape::Mqtt2goReport | Shape::Mqtt2goEvent | Shape::XyteTelemetry
         );
-        if !values || !timed {
+        if !values || !(timed || target.manner == Manner::Envelope) {
             return Ok(None);
         }
         body::take_time(key, payload, rest).map_err(refusal)
@@ -134,7 +142,13 @@ impl Rewriting<'_, '_> {
         let options = &self.options().body;
         let mut device = String::new();
         self.device_there(&mut device)?;
+        let (kind, address) = match target.manner {
+            Manner::Envelope => (self.kind_of(content).to_string(), self.address_here()),
+            _ => (String::new(), Vec::new()),
+        };
+        let origin = Origin { platform: self.platform(), kind: &kind, address: &address };
         let context = Context {
+            origin,
             purpose: purpose(target.kind),
             received_ms: scratch.received_ms,
             device: &device,
@@ -205,6 +219,33 @@ impl Rewriting<'_, '_> {
         } else {
             scratch.push(topic, Some(start), qos, retain, notes);
         }
+    }
+
+    /// The dialect that the message was written in.
+    fn platform(&self) -> &str {
+        match self.toward {
+            Toward::Upstream => &self.pair.device.dialect.name,
+            Toward::Device => &self.pair.upstream.dialect.name,
+        }
+    }
+
+    /// What the source takes the content for; the state beside a record has a kind of its own.
+    fn kind_of(&self, content: &Content<'_>) -> Kind {
+        match content.purpose {
+            Purpose::State => Kind::State,
+            _ => self.found.route.kind,
+        }
+    }
+
+    /// The address on the source's side, for an envelope. The customer's name isn't in it.
+    fn address_here(&self) -> Vec<(&'static str, &str)> {
+        let parts = [Part::Site, Part::Gateway, Part::Device].into_iter();
+        let named = parts.filter_map(|part| {
+            let mut known = self.found.route.parts.iter();
+            let (_, source) = known.find(|(known, _)| *known == part)?;
+            Some((part.word(), source.text(&self.found.captures)))
+        });
+        named.collect()
     }
 
     /// The device's name on the target's side, for frames that repeat it.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::encode::{Job, normalized};
+use super::envelope::envelope;
 use super::write::as_plain_text;
 use super::{Body, BodyError, Carried, CommandTemplate, Content, Context, Piece, Shape, Written};
 
@@ -26,6 +27,8 @@ pub enum Manner {
     CommandText,
     /// A command becomes a text with its name and values filled in.
     Template(Arc<CommandTemplate>),
+    /// The whole payload goes into an envelope.
+    Envelope,
 }
 
 /// Appends the payload of one piece in a manner; [`Manner::Shape`] is [`super::encode`].
@@ -50,6 +53,7 @@ pub fn encode_in(
         Manner::CommandValue => command_value(&job, out),
         Manner::CommandText => command_text(&job, out),
         Manner::Template(template) => template.write(&job, out),
+        Manner::Envelope => envelope(&job, target, out),
     };
     if written.is_err() {
         out.truncate(base);

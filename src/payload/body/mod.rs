@@ -7,6 +7,7 @@
 mod command_template;
 mod decode;
 mod encode;
+mod envelope;
 mod frames;
 mod manner;
 mod mqtt2go;
@@ -21,6 +22,7 @@ mod xyte;
 pub use command_template::{CommandTemplate, CommandTemplateError};
 pub use decode::{Transcoded, decode, transcode};
 pub use encode::encode;
+pub use envelope::Origin;
 pub use manner::{Manner, encode_in};
 pub use pieces::pieces;
 pub use time_key::take_time;
@@ -244,6 +246,8 @@ pub struct Context<'c> {
     pub device: &'c str,
     /// The number that makes identifiers (`c-{serial}`) and configuration versions.
     pub serial: u64,
+    /// Where it comes from; only an envelope says it.
+    pub origin: Origin<'c>,
     /// What the operator decided.
     pub options: &'c BodyOptions,
 }

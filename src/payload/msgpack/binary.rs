@@ -18,7 +18,7 @@ pub(super) fn encoded_length(bytes: &[u8], encoding: BinEncoding) -> usize {
 }
 
 /// Appends `bytes` as text.
-pub(super) fn write(bytes: &[u8], encoding: BinEncoding, out: &mut Vec<u8>) {
+pub(in crate::payload) fn write(bytes: &[u8], encoding: BinEncoding, out: &mut Vec<u8>) {
     match encoding {
         BinEncoding::Base64 => write_base64(bytes, out),
         BinEncoding::Hex => {

@@ -16,6 +16,7 @@ mod scalars;
 pub(in crate::payload) mod timestamp;
 mod to_json;
 
+pub(in crate::payload) use binary::write as write_binary;
 pub use from_json::from_json;
 pub use options::{
     BinEncoding, Duplicates, ExtensionRule, IntegerKeys, InvalidUtf8, LargeIntegers, Limits,

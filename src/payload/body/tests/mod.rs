@@ -50,7 +50,14 @@ fn through(
     let topic = channel.map(Name::Text);
     pieces(&content, topic, target, need, options, &mut cut).map_err(|e| e.reason())?;
     let device = "01FDSA7KS76MNR32J8W0RAWEFX";
-    let context = Context { purpose, received_ms: RECEIVED, device, serial: 17, options };
+    let context = Context {
+        origin: Origin::default(),
+        purpose,
+        received_ms: RECEIVED,
+        device,
+        serial: 17,
+        options,
+    };
     let mut written = Vec::new();
     for piece in &cut {
         let mut out = b"kept".to_vec();
@@ -139,8 +146,14 @@ fn transcodes_messagepack_and_leaves_other_bytes() {
 #[test]
 fn says_what_was_lost_and_what_stands_beside() {
     let (own, mut out, mut cut) = (options(), Vec::new(), Vec::new());
-    let context =
-        Context { purpose: Telemetry, received_ms: 0, device: "d", serial: 1, options: &own };
+    let context = Context {
+        origin: Origin::default(),
+        purpose: Telemetry,
+        received_ms: 0,
+        device: "d",
+        serial: 1,
+        options: &own,
+    };
     let mut content = decode(Opaque, Telemetry, b"1").unwrap();
     content.timestamp_ms = Some(1_567_677_926_123);
     pieces(&content, Some(Name::Text("t")), Mqtt2goReport, Topic, &own, &mut cut).unwrap();
@@ -151,7 +164,7 @@ fn says_what_was_lost_and_what_stands_beside() {
     let mut over = decode(SmartworksAction, Response, br#"{"a":{"status":"completed"}}"#).unwrap();
     over.identifier = RawString::of(br#""c-17""#);
     let piece = Piece { channel: over.channel, body: over.body };
-    let context = Context { purpose: Response, ..context };
+    let context = Context { origin: Origin::default(), purpose: Response, ..context };
     out.clear();
     encode(SmartworksAction, Opaque, &over, &piece, InTopic, &context, &mut out).unwrap();
     assert_eq!(out, br#"{"status":"completed","id":"c-17"}"#);
