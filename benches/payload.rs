@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use interlingua::payload::body::{
-    BodyOptions, Carried, ChannelNeed, Context, Name, Purpose, decode, encode, pieces,
+    BodyOptions, Carried, ChannelNeed, Context, Name, Origin, Purpose, decode, encode, pieces,
 };
 use interlingua::payload::msgpack::{Limits, MsgpackOptions, Outcome, from_json, to_json};
 use interlingua::payload::{Shape, json};
@@ -210,7 +210,9 @@ fn shapes(criterion: &mut Criterion) {
     ] {
         let options = BodyOptions::default();
         let (received_ms, serial) = (1_567_677_926_000, 17);
-        let context = Context { purpose, received_ms, device: "lamp1", serial, options: &options };
+        let origin = Origin::default();
+        let context =
+            Context { origin, purpose, received_ms, device: "lamp1", serial, options: &options };
         let carried = if need == Topic { Carried::InTopic } else { Carried::Nowhere };
         let mut out = Vec::with_capacity(8 * 1024);
         let mut translate = |payload: &[u8]| {

@@ -5,7 +5,7 @@ use interlingua::mqtt::Qos;
 use interlingua::translate::{Incoming, Scratch, Way};
 
 /// A device and an upstream, by the words of the command line, with their variables.
-const PAIRS: [(&str, &str, &[&str]); 6] = [
+const PAIRS: [(&str, &str, &[&str]); 8] = [
     ("smartworks-g1", "omnicore", &["space=acme", "registry=plant"]),
     ("mqtt2go", "omnicore", &["home=plant", "gateway=gw1"]),
     ("omnicore", "mqtt2go", &["registry=plant", "home=h1", "gateway=gw1"]),
@@ -16,6 +16,12 @@ const PAIRS: [(&str, &str, &[&str]); 6] = [
         &["token=TOK", "tenant=acme", "space=acme", "collection=plant"],
     ),
     ("thingscale", "omnicore", &["token=TOK", "tenant=acme", "subscription=s1", "registry=plant"]),
+    ("mqtt2go", "thingscale", &["home=h1", "gateway=gw1", "token=TOK", "account=acme"]),
+    (
+        "thingscale",
+        "smartworks-g1+data",
+        &["token=TOK", "tenant=acme", "space=acme", "collection=plant"],
+    ),
 ];
 
 /// What the pair sends with these options, or the reason why it doesn't.
@@ -25,6 +31,8 @@ fn sent(pair: usize, options: &[&str], way: Way, topic: &str, payload: &str) -> 
 
 fn sent_bytes(pair: usize, options: &[&str], way: Way, topic: &str, payload: &[u8]) -> String {
     let (from, to, set) = PAIRS[pair];
+    // An option of the upstream's dialect stands behind its name.
+    let (to, option) = to.split_once('+').map_or((to, None), |(to, option)| (to, Some(option)));
     let texts = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let arguments = Arguments {
         listen: "tcp://127.0.0.1:1883".to_owned(),
@@ -32,6 +40,7 @@ fn sent_bytes(pair: usize, options: &[&str], way: Way, topic: &str, payload: &[u
         from: from.to_owned(),
         to: to.to_owned(),
         set: texts(set),
+        to_options: option.into_iter().map(str::to_owned).collect(),
         payload: texts(options),
         ..Arguments::default()
     };
@@ -297,6 +306,22 @@ fn whole_payloads_may_go_into_an_envelope() {
             "TOK/json/lamp1",
             r#"{"a":1}"#,
             r#"set/acme/collections/plant/things/lamp1/properties/a {"a":1}"#,
+        ),
+    ]);
+    let record = from_thingscale("telemetry", "", r#""enc":"json","body":{"a":1}"#);
+    let of_switch = r#""addr":{"site":"h1","gateway":"gw1","device":"lamp1","channel":"switch"}"#;
+    let to_thingscale = format!(
+        r#"TOK/json/lamp1/switch {{"v":1,"src":"mqtt2go","kind":"telemetry",{of_switch},"ts":1567677956000,"enc":"json","body":{report}}}"#
+    );
+    check(&[
+        (6, on, Way::Up, "h1/gw1/lamp1/switch/out", report, &to_thingscale),
+        (
+            7,
+            on,
+            Way::Up,
+            "TOK/json/lamp1",
+            r#"{"a":1}"#,
+            &format!(r#"set/acme/collections/plant/things/lamp1/data {{"data":{record}}}"#),
         ),
     ]);
     let packed: &[u8] = b"\x81\xa1t\x14";

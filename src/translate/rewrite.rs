@@ -25,6 +25,15 @@ pub(super) struct Rewriting<'r, 't> {
     pub(super) message: &'r Incoming<'t>,
 }
 
+/// One content on its way to one target.
+struct Writing<'w, 'p> {
+    shape: Shape,
+    content: &'w Content<'p>,
+    carried: Carried,
+    target: &'w Target,
+    context: Context<'w>,
+}
+
 const TOO_LARGE: Refusal = Refusal::new(
     Reason::PayloadTooLarge,
     "the rewritten payload is larger than the platform takes",
@@ -160,46 +169,42 @@ impl Rewriting<'_, '_> {
         // A manner of its own has the whole content in one message.
         let cut = if target.manner == Manner::Shape { target.shape } else { Shape::Opaque };
         body::pieces(content, channel, cut, need, options, &mut pieces).map_err(refusal)?;
-        let mut name = String::new();
-        for piece in &pieces {
-            name.clear();
-            if let Some(channel) = &piece.channel {
-                channel.push_to(&mut name);
-            }
-            let topic = scratch.topics.len();
-            let (identity, captures) = (&self.pair.identity, &self.found.captures);
-            render::render(
-                &target.ops,
-                captures,
-                identity,
-                self.toward,
-                Some(&name),
-                &mut scratch.topics,
-            )?;
-            let start = scratch.payloads.len();
-            let carried = if target.carries_channel { Carried::InTopic } else { Carried::Nowhere };
-            let written = body::encode_in(
-                &target.manner,
-                (shape, target.shape),
-                content,
-                piece,
-                carried,
-                &context,
-                &mut scratch.payloads,
-            );
-            let written = written.map_err(refusal)?;
-            if scratch.payloads.len() - start > target.payload_bytes_max {
-                return Err(TOO_LARGE);
-            }
-            let mut notes = notes_of(self.message, target);
-            if written.seconds_rounded {
-                notes.add(Note::SecondsRounded);
-            }
-            if written.meta_lost {
-                notes.add(Note::MetaLost);
-            }
-            self.place(target, topic, start, notes, scratch);
+        let carried = if target.carries_channel { Carried::InTopic } else { Carried::Nowhere };
+        let writing = Writing { shape, content, carried, target, context };
+        pieces.iter().try_for_each(|piece| self.write_piece(&writing, piece, scratch))
+    }
+
+    /// Writes one piece with its topic.
+    fn write_piece(
+        &self,
+        writing: &Writing<'_, '_>,
+        piece: &Piece<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Refusal> {
+        let Writing { shape, content, carried, target, context } = writing;
+        let mut buffer = String::new();
+        let name = spelled(piece.channel.as_ref(), &mut buffer);
+        let topic = scratch.topics.len();
+        let (captures, topics) = (&self.found.captures, &mut scratch.topics);
+        let identity = &self.pair.identity;
+        render::render(&target.ops, captures, identity, self.toward, Some(name), topics)?;
+        let start = scratch.payloads.len();
+        let shapes = (*shape, target.shape);
+        let out = &mut scratch.payloads;
+        let written =
+            body::encode_in(&target.manner, shapes, content, piece, *carried, context, out)
+                .map_err(refusal)?;
+        if scratch.payloads.len() - start > target.payload_bytes_max {
+            return Err(TOO_LARGE);
         }
+        let mut notes = notes_of(self.message, target);
+        if written.seconds_rounded {
+            notes.add(Note::SecondsRounded);
+        }
+        if written.meta_lost {
+            notes.add(Note::MetaLost);
+        }
+        self.place(target, topic, start, notes, scratch);
         Ok(())
     }
 
@@ -261,6 +266,18 @@ impl Rewriting<'_, '_> {
             Toward::Upstream => self.pair.identity.to_upstream(name, out),
             Toward::Device => self.pair.identity.to_device(name, out),
         }
+    }
+}
+
+/// The name as a topic has it; `buffer` is for one with escapes.
+fn spelled<'n>(name: Option<&'n Name<'_>>, buffer: &'n mut String) -> &'n str {
+    match name {
+        None => "",
+        Some(Name::Text(text)) => text,
+        Some(Name::Raw(raw)) => raw.plain().unwrap_or_else(|| {
+            Name::Raw(*raw).push_to(buffer);
+            buffer
+        }),
     }
 }
 
