@@ -96,10 +96,11 @@ impl Explain {
             Incoming { topic_name: &self.topic, payload: &payload, qos, retain: self.retain };
         let explanation = explain(translator, way, &message);
         if self.json {
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "{}",
                 serde_json::to_string_pretty(&explain_json::message(&explanation, &message))?
-            );
+            )?;
             return Ok(());
         }
         print_message(&explanation, &message)
@@ -162,10 +163,11 @@ impl Explain {
         };
         let outcome = translator.filter(&self.topic, &names);
         if self.json {
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "{}",
                 serde_json::to_string_pretty(&explain_json::filter(&self.topic, &names, &outcome))?
-            );
+            )?;
             return Ok(());
         }
         print_filter(&self.topic, &names, &outcome)
