@@ -213,3 +213,12 @@ fn a_port_in_use_starts_nothing_and_says_so() {
         "{text}"
     );
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interlingua"));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = command.args(["dialects", "thingscale"]).stdout(writer).output().expect("it runs");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+}

@@ -99,10 +99,11 @@ impl Explain {
         let received_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let explanation = explain(translator, way, &message, &mut Scratch::at(received_ms, 1));
         if self.json {
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "{}",
                 serde_json::to_string_pretty(&explain_json::message(&explanation, &message))?
-            );
+            )?;
             return Ok(());
         }
         print_message(&explanation, &message)
@@ -165,10 +166,11 @@ impl Explain {
         };
         let outcome = translator.filter(&self.topic, &names);
         if self.json {
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "{}",
                 serde_json::to_string_pretty(&explain_json::filter(&self.topic, &names, &outcome))?
-            );
+            )?;
             return Ok(());
         }
         print_filter(&self.topic, &names, &outcome)
