@@ -91,6 +91,10 @@ impl Connection {
             }
             let connected = self.poll_connecting(now, context);
             let held = self.held();
+            if held[0] {
+                // It may well have spoken: nobody listens at the moment.
+                self.session.on_device_held(now);
+            }
             let read = self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
             // Who was not read because of a full buffer has no waker: it has to be asked now.
@@ -198,7 +202,11 @@ impl Connection {
         let (device, upstream) =
             (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
         let holds = |forward: usize, back: usize| forward >= most || back / 2 >= most;
-        [holds(upstream, device), holds(device, upstream)]
+        // What the session doesn't take yet waits in the tail, which never needs more than one packet.
+        let packet = self.session.packet_size_max();
+        let tails = [Some(&self.device), self.upstream.as_ref()];
+        let [own, other] = tails.map(|peer| peer.is_some_and(|peer| peer.tail.len() > packet));
+        [holds(upstream, device) || own, holds(device, upstream) || other]
     }
 
     /// Reads from the device once, if there is room. Whether something came.
