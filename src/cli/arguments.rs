@@ -39,7 +39,7 @@ pub(crate) struct PairArguments {
     pub(crate) to_options: Vec<String>,
     /// How payloads are rewritten, with the keys of [listener.payload] (repeat as needed)
     #[arg(long = "payload-option", value_name = "NAME=VALUE")]
-    pub(crate) payload: Vec<String>,
+    pub(crate) payload_options: Vec<String>,
 }
 
 impl std::fmt::Debug for PairArguments {
@@ -61,7 +61,7 @@ impl PairArguments {
             &self.options,
             &self.from_options,
             &self.to_options,
-            &self.payload,
+            &self.payload_options,
         ];
         let texts = [&self.from, &self.to, &self.identity_prefix, &self.identity_table];
         lists.iter().any(|list| !list.is_empty()) || texts.iter().any(|text| text.is_some())
@@ -81,7 +81,7 @@ impl PairArguments {
             options: given.options,
             from_options: given.from_options,
             to_options: given.to_options,
-            payload: given.payload,
+            payload: given.payload_options,
             ..Arguments::default()
         }
     }
