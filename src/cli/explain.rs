@@ -117,9 +117,6 @@ impl Explain {
                 .map_err(|faults| all_faults(&faults))?;
             return Ok(Pair::Own(Box::new(translator)));
         };
-        if self.pair.are_given() {
-            bail!("--config says everything; leave --from, --to, --set and the like out");
-        }
         let config = files::load(path)?;
         self.choose(&config).map(Pair::Configured)
     }
