@@ -99,6 +99,33 @@ fn explain_tells_deliveries_subscriptions_and_refusals() {
 }
 
 #[test]
+fn explain_shows_every_message_that_one_becomes() {
+    let pair = [
+        "--from",
+        "omnicore",
+        "--to",
+        "mqtt2go",
+        "--set",
+        "registry=plant",
+        "--set",
+        "home=h1",
+        "--set",
+        "gateway=gw1",
+    ];
+    let message = ["--topic", "/plant/ms1/events", "--payload", r#"{"t":21.8,"h":35}"#];
+    let text = succeeds(&interlingua(&[&["explain"][..], &pair, &message].concat()));
+    for topic in ["h1/gw1/ms1/t/out", "h1/gw1/ms1/h/out"] {
+        assert!(text.contains(&format!("out      mqtt2go topic {topic}")), "{text}");
+    }
+    let json = succeeds(&interlingua(&[&["explain", "--json"][..], &pair, &message].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["out"].as_array().map(Vec::len), Some(2));
+    let bytes = ["--topic", "/plant/ms1/events/img", "--payload", "hex:ffd8"];
+    let text = succeeds(&interlingua(&[&["explain"][..], &pair, &bytes].concat()));
+    assert!(text.contains("refused  payload_not_json"), "{text}");
+}
+
+#[test]
 fn explain_speaks_json_to_programs() {
     let text = succeeds(&explain(&["--json", "--topic", "TOK/json/1085266243", "--payload", "{}"]));
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -145,6 +172,11 @@ fn mistakes_in_the_command_line_are_usage_errors() {
         let text = fails(&interlingua(arguments), 2);
         assert!(text.contains("Usage:"), "{text}");
     }
+    let both = ["serve", "--config", "config/examples/plain.toml", "--set", "a=b"];
+    assert!(
+        fails(&interlingua(&both), 2).contains("cannot be used with"),
+        "a file says everything"
+    );
     let text = fails(&explain(&["--topic", "a/+/b"]), 1);
     assert!(text.contains("--topic is no topic name"), "{text}");
     let text = fails(&explain(&["--topic", "a", "--payload", "hex:0"]), 1);
@@ -212,4 +244,13 @@ fn a_port_in_use_starts_nothing_and_says_so() {
         text.contains("can't listen on 127.0.0.1") && text.contains("port is in use"),
         "{text}"
     );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interlingua"));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = command.args(["dialects", "thingscale"]).stdout(writer).output().expect("it runs");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
 }

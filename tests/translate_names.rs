@@ -249,6 +249,22 @@ fn filters_of_every_dialect_become_upstream_filters() {
 }
 
 #[test]
+fn a_setting_that_is_left_open_opens_no_filter() {
+    let text = "name = \"acme\"\nmqtt = [\"5\"]\n[variables]\naccount = { about = \"whose\" }\n\
+                [[topic]]\nkind = \"command\"\nfrom = \"cloud\"\ntemplate = \"{account}/{site}/{device}/in\"\n\
+                [[topic]]\nkind = \"telemetry\"\nfrom = \"device\"\ntemplate = \"{site}/{device}/out\"\n";
+    let acme = interlingua::dialect::parse("acme.toml", text).unwrap();
+    let upstream = Side::new(Arc::new(acme)).with("site", "s");
+    let device = side("thingscale", THINGSCALE);
+    let translator = compile(device, upstream.clone(), Identity::Same).unwrap();
+    let own = names("77", "77");
+    assert_eq!(filters(&translator, "TOK/77/subscribe", &own), Err(Reason::FilterNotMappable));
+    let device = side("thingscale", THINGSCALE);
+    let translator = compile(device, upstream.with("account", "me"), Identity::Same).unwrap();
+    assert_eq!(filters(&translator, "TOK/77/subscribe", &own).unwrap(), ["me/s/77/in"]);
+}
+
+#[test]
 fn administration_and_credentials_never_pass() {
     let translator = pair("mqtt2go", MQTT2GO, "omnicore", OMNICORE, Identity::Same);
     for (topic, reason) in [

@@ -8,38 +8,48 @@ use crate::config::Arguments;
 #[derive(Args, Clone)]
 pub(crate) struct PairArguments {
     /// The devices' dialect: a name of `interlingua dialects`, or a path to a table
-    #[arg(long, value_name = "DIALECT", required_unless_present = "config")]
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        required_unless_present = "config",
+        conflicts_with = "config"
+    )]
     pub(crate) from: Option<String>,
     /// The upstream's dialect
-    #[arg(long, value_name = "DIALECT", required_unless_present = "config")]
+    #[arg(
+        long,
+        value_name = "DIALECT",
+        required_unless_present = "config",
+        conflicts_with = "config"
+    )]
     pub(crate) to: Option<String>,
     /// Give a variable its value, on the side whose dialect has it (repeat as needed)
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "config")]
     pub(crate) set: Vec<String>,
     /// The same for the devices' dialect, where both have the variable
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "config")]
     pub(crate) from_set: Vec<String>,
     /// The same for the upstream's dialect
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "config")]
     pub(crate) to_set: Vec<String>,
     /// Upstream device name = this prefix + percent-encoded device name
-    #[arg(long, value_name = "PREFIX", conflicts_with = "identity_table")]
+    #[arg(long, value_name = "PREFIX", conflicts_with_all = ["config", "identity_table"])]
     pub(crate) identity_prefix: Option<String>,
     /// CSV file that pairs device names: `device,upstream`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub(crate) identity_table: Option<String>,
     /// Switch on an option of a dialect (repeat as needed)
-    #[arg(long = "option", value_name = "NAME")]
+    #[arg(long = "option", value_name = "NAME", conflicts_with = "config")]
     pub(crate) options: Vec<String>,
     /// The same for the devices' dialect, where both have the option
-    #[arg(long = "from-option", value_name = "NAME")]
+    #[arg(long = "from-option", value_name = "NAME", conflicts_with = "config")]
     pub(crate) from_options: Vec<String>,
     /// The same for the upstream's dialect
-    #[arg(long = "to-option", value_name = "NAME")]
+    #[arg(long = "to-option", value_name = "NAME", conflicts_with = "config")]
     pub(crate) to_options: Vec<String>,
     /// How payloads are rewritten, with the keys of [listener.payload] (repeat as needed)
-    #[arg(long = "payload-option", value_name = "NAME=VALUE")]
-    pub(crate) payload: Vec<String>,
+    #[arg(long = "payload-option", value_name = "NAME=VALUE", conflicts_with = "config")]
+    pub(crate) payload_options: Vec<String>,
 }
 
 impl std::fmt::Debug for PairArguments {
@@ -52,21 +62,6 @@ impl std::fmt::Debug for PairArguments {
 }
 
 impl PairArguments {
-    /// Whether any of them is given.
-    pub(crate) fn are_given(&self) -> bool {
-        let lists = [
-            &self.set,
-            &self.from_set,
-            &self.to_set,
-            &self.options,
-            &self.from_options,
-            &self.to_options,
-            &self.payload,
-        ];
-        let texts = [&self.from, &self.to, &self.identity_prefix, &self.identity_table];
-        lists.iter().any(|list| !list.is_empty()) || texts.iter().any(|text| text.is_some())
-    }
-
     /// As the room `config` takes them.
     pub(crate) fn to_arguments(&self) -> Arguments {
         let given = self.clone();
@@ -81,7 +76,7 @@ impl PairArguments {
             options: given.options,
             from_options: given.from_options,
             to_options: given.to_options,
-            payload: given.payload,
+            payload: given.payload_options,
             ..Arguments::default()
         }
     }

@@ -1,5 +1,6 @@
 //! `check`: is this configuration sound?
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -17,10 +18,11 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let config = files::load(&self.file)?;
-        println!("{} is sound", self.file.display());
+        writeln!(std::io::stdout(), "{} is sound", self.file.display())?;
         for listener in &config.listeners {
             let upstream = &listener.upstream;
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "  {} on {}: {} to {} at {} ({})",
                 listener.name,
                 listener.bind,
@@ -28,7 +30,7 @@ impl Check {
                 upstream.dialect,
                 upstream.url,
                 upstream.name
-            );
+            )?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `dialects`: what is built in.
 
+use std::io::Write;
+
 use anyhow::bail;
 use clap::Args;
 
@@ -26,16 +28,18 @@ impl Dialects {
                 for dialect in all() {
                     let versions: Vec<String> =
                         dialect.versions.iter().map(ToString::to_string).collect();
-                    println!(
+                    writeln!(
+                        std::io::stdout(),
                         "{:<14} {:<52} MQTT {}",
                         dialect.name,
                         dialect.title,
                         versions.join(", ")
-                    );
+                    )?;
                 }
-                println!(
+                writeln!(
+                    std::io::stdout(),
                     "\n`interlingua dialects NAME` prints a table; a copy of it is a start for your own."
-                );
+                )?;
                 Ok(())
             }
         }
@@ -54,7 +58,7 @@ fn print_table(name: &str) -> anyhow::Result<()> {
         };
         bail!("`{name}` is not built in; {remedy}");
     };
-    print!("{text}");
+    write!(std::io::stdout(), "{text}")?;
     Ok(())
 }
 
@@ -85,6 +89,6 @@ fn print_json() -> anyhow::Result<()> {
             })
         })
         .collect();
-    println!("{}", serde_json::to_string_pretty(&dialects)?);
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&dialects)?)?;
     Ok(())
 }

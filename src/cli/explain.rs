@@ -99,10 +99,11 @@ impl Explain {
         let received_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let explanation = explain(translator, way, &message, &mut Scratch::at(received_ms, 1));
         if self.json {
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "{}",
                 serde_json::to_string_pretty(&explain_json::message(&explanation, &message))?
-            );
+            )?;
             return Ok(());
         }
         print_message(&explanation, &message)
@@ -116,9 +117,6 @@ impl Explain {
                 .map_err(|faults| all_faults(&faults))?;
             return Ok(Pair::Own(Box::new(translator)));
         };
-        if self.pair.are_given() {
-            bail!("--config says everything; leave --from, --to, --set and the like out");
-        }
         let config = files::load(path)?;
         self.choose(&config).map(Pair::Configured)
     }
@@ -165,10 +163,11 @@ impl Explain {
         };
         let outcome = translator.filter(&self.topic, &names);
         if self.json {
-            println!(
+            writeln!(
+                std::io::stdout(),
                 "{}",
                 serde_json::to_string_pretty(&explain_json::filter(&self.topic, &names, &outcome))?
-            );
+            )?;
             return Ok(());
         }
         print_filter(&self.topic, &names, &outcome)

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -47,9 +46,6 @@ impl Serve {
 
     fn config(&self) -> anyhow::Result<Config> {
         if let Some(path) = &self.config {
-            if self.pair.are_given() {
-                bail!("--config says everything; leave the other options out");
-            }
             return files::load(path);
         }
         let mut arguments = self.pair.to_arguments();
@@ -63,8 +59,14 @@ impl Serve {
 
 /// Log lines go to standard error. `RUST_LOG` overrides the configured level.
 pub(crate) fn start_logging(proxy: &Proxy) {
-    let level = proxy.log_level.word();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let configured = || EnvFilter::new(proxy.log_level.word());
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(given) if !given.is_empty() => EnvFilter::try_new(&given).unwrap_or_else(|error| {
+            eprintln!("warning: RUST_LOG is ignored: {error}");
+            configured()
+        }),
+        _ => configured(),
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -27,6 +27,10 @@ pub enum Token {
 /// password has no reason to be longer.
 pub(super) const TEXT_LENGTH_MAX: usize = 1024;
 
+/// Ways to split a text that are tried at most; with more variables than a table sensibly has, a text of
+/// nothing but separators would have millions.
+const STEPS_MAX: usize = 20_000;
+
 impl TextTemplate {
     /// Parses a template.
     ///
@@ -87,33 +91,38 @@ impl TextTemplate {
         }
         let [short, long]: [Vec<&Token>; 2] =
             [self.tokens.iter().collect(), self.tokens.iter().chain(&self.optional).collect()];
-        match_tokens(&long, given, fixed).or_else(|| match_tokens(&short, given, fixed))
+        let mut steps = STEPS_MAX;
+        let found = match_tokens(&long, given, fixed, &mut steps);
+        found.or_else(|| match_tokens(&short, given, fixed, &mut steps))
     }
 }
 
-/// Depth of the recursion: the number of tokens, which the table bounds.
+/// Depth of the recursion: the number of tokens. Its breadth is bounded by `steps`, since the text comes from the
+/// network.
 fn match_tokens<'a>(
     tokens: &[&'a Token],
     given: &'a str,
     fixed: &dyn Fn(&str) -> Option<&'a str>,
+    steps: &mut usize,
 ) -> Option<Vec<(&'a str, &'a str)>> {
+    *steps = steps.checked_sub(1)?;
     let Some((first, others)) = tokens.split_first() else {
         return given.is_empty().then(Vec::new);
     };
     let name = match first {
         Token::Literal(literal) => {
-            return match_tokens(others, given.strip_prefix(&**literal)?, fixed);
+            return match_tokens(others, given.strip_prefix(&**literal)?, fixed, steps);
         }
         Token::Variable(name) => name,
     };
     if let Some(value) = fixed(name) {
-        let mut found = match_tokens(others, given.strip_prefix(value)?, fixed)?;
+        let mut found = match_tokens(others, given.strip_prefix(value)?, fixed, steps)?;
         found.push((name, value));
         return Some(found);
     }
     for end in (1..=given.len()).rev().filter(|end| given.is_char_boundary(*end)) {
         let (value, behind) = given.split_at(end);
-        if let Some(mut found) = match_tokens(others, behind, fixed) {
+        if let Some(mut found) = match_tokens(others, behind, fixed, steps) {
             found.push((name, value));
             return Some(found);
         }
@@ -194,6 +203,12 @@ mod tests {
         let template = TextTemplate::parse("{device}").unwrap();
         assert!(template.match_text(&"x".repeat(TEXT_LENGTH_MAX), &|_| None).is_some());
         assert!(template.match_text(&"x".repeat(TEXT_LENGTH_MAX + 1), &|_| None).is_none());
+    }
+
+    #[test]
+    fn a_text_of_separators_ends_soon_whatever_the_template() {
+        let template = TextTemplate::parse("{aa}_{bb}_{cc}_{dd}_{device}x").unwrap();
+        assert_eq!(template.match_text(&"_".repeat(TEXT_LENGTH_MAX), &|_| None), None);
     }
 
     #[test]

@@ -254,6 +254,17 @@ impl Session {
         keep_alive.chain(self.phase_deadline).min()
     }
 
+    /// The device isn't read at the moment, so its silence means nothing.
+    pub fn on_device_held(&mut self, now: Instant) {
+        self.keep_alive.device_spoke(now);
+    }
+
+    /// Bytes of a packet at most, as the plan has it.
+    #[must_use]
+    pub fn packet_size_max(&self) -> usize {
+        self.plan.limits.packet_size_max
+    }
+
     /// Whether the shell should open the upstream's connection now.
     #[must_use]
     pub fn wants_upstream(&self) -> bool {

@@ -54,7 +54,11 @@ impl Door {
         loop {
             self.state.room().await;
             match listener.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => {
+                    // Another listener of the shard may have filled it while this one waited for somebody.
+                    self.state.room().await;
+                    self.admit(stream, peer);
+                }
                 Err(error) => self.pause(&error).await,
             }
             accepted += 1;
@@ -84,7 +88,23 @@ impl Door {
     }
 
     async fn pause(&self, error: &io::Error) {
+        // `accept` also tells what went wrong with the one connection that it would have brought.
+        if is_of_connection(error) {
+            tracing::debug!(listener = %self.name, %error, "connection lost before it was accepted");
+            return;
+        }
         tracing::warn!(listener = %self.name, %error, "accepting failed; raise the limit of open files if that is it");
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Whether the next `accept` may succeed all the same.
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | HostUnreachable | NetworkUnreachable | Interrupted
+    )
 }

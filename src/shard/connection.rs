@@ -90,8 +90,15 @@ impl Connection {
                 self.with_session(now, |session, wake| session.on_drain(wake));
             }
             let connected = self.poll_connecting(now, context);
+            let held = self.held();
+            if held[0] {
+                // It may well have spoken: nobody listens at the moment.
+                self.session.on_device_held(now);
+            }
             let read = self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
+            // Who was not read because of a full buffer has no waker: it has to be asked now.
+            let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after);
             self.log_refusals();
             if self.session.device_is_done() {
                 self.let_device_go(context);
@@ -100,7 +107,7 @@ impl Connection {
                 self.start_closing(end);
                 return self.poll_closing(context);
             }
-            if !connected && !read {
+            if !connected && !read && !freed {
                 // A deadline may have moved forward while packets were taken.
                 return if self.watch_time(now, context) {
                     continue_soon(context)
@@ -186,12 +193,27 @@ impl Connection {
         true
     }
 
-    /// Reads from the device once, if its upstream can take more. Whether something came.
+    /// Whether the device, and the upstream, is not read for now, because what its words lead to has no room.
+    ///
+    /// Mostly that is the other side's output. A sender may also be owed so many answers that it doesn't
+    /// read; they get twice the room, so that it may go on sending while the other side fills its output.
+    fn held(&self) -> [bool; 2] {
+        let most = self.state.limits.buffered_bytes_max;
+        let (device, upstream) =
+            (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
+        let holds = |forward: usize, back: usize| forward >= most || back / 2 >= most;
+        // What the session doesn't take yet waits in the tail, which never needs more than one packet.
+        let packet = self.session.packet_size_max();
+        let tails = [Some(&self.device), self.upstream.as_ref()];
+        let [own, other] = tails.map(|peer| peer.is_some_and(|peer| peer.tail.len() > packet));
+        [holds(upstream, device) || own, holds(device, upstream) || other]
+    }
+
+    /// Reads from the device once, if there is room. Whether something came.
     fn read_device(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let backlog = self.upstream.as_ref().map_or(0, Peer::backlog);
         let waits = !self.session.is_open() && self.device.tail.len() >= WAITING_BYTES_MAX;
-        let full = backlog >= self.state.limits.buffered_bytes_max;
-        if self.device.closed || waits || full || self.session.device_is_done() {
+        let [held, _] = self.held();
+        if self.device.closed || waits || held || self.session.device_is_done() {
             return false;
         }
         let state = self.state.clone();
@@ -218,10 +240,10 @@ impl Connection {
         }
     }
 
-    /// Reads from the upstream once, if the device can take more. Whether something came.
+    /// Reads from the upstream once, if there is room. Whether something came.
     fn read_upstream(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let full = self.device.backlog() >= self.state.limits.buffered_bytes_max;
-        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.closed && !full)
+        let [_, held] = self.held();
+        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.closed && !held)
         else {
             return false;
         };
@@ -376,6 +398,10 @@ fn feed(tail: &mut Vec<u8>, new: &[u8], mut take: impl FnMut(&[u8]) -> usize) {
         *tail = Vec::new();
     } else {
         tail.drain(..used);
+        // A few bytes behind a large packet don't keep its memory.
+        if tail.capacity() / 4 > tail.len() {
+            tail.shrink_to_fit();
+        }
     }
 }
 

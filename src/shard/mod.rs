@@ -103,6 +103,8 @@ pub fn start(
                 // The receiver waits below.
                 let _ = told.send(Ok(()));
                 runtime.block_on(run(number, posts, limits, tally, running));
+                // A look-up of a host's name can't be called off; nobody waits for its answer any more.
+                runtime.shutdown_background();
             }
             Err(error) => {
                 let _ = told.send(Err(error));

@@ -68,7 +68,10 @@ impl Peer {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => self.sent += bytes,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.forget_sent();
+                    return Poll::Pending;
+                }
             }
         }
         self.sent = 0;
@@ -76,6 +79,16 @@ impl Peer {
             buffers.give(std::mem::take(&mut self.out));
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Frees the room of what was sent. A peer that always reads a little less than there is would otherwise
+    /// let the buffer grow for as long as it is there. Moved is at most what was sent, so that each byte
+    /// moves about once.
+    fn forget_sent(&mut self) {
+        if self.sent >= self.backlog() {
+            self.out.drain(..self.sent);
+            self.sent = 0;
+        }
     }
 
     /// Drops what waits; the peer can't be reached.
@@ -110,5 +123,51 @@ impl Peer {
             }
         }
         Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use tokio::io::{AsyncRead, ReadBuf};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Whatever its peer has read stays nowhere, even if there is always more to send.
+    #[tokio::test]
+    async fn a_reader_that_never_catches_up_does_not_grow_the_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        // The kernel takes less at a time than there is to send.
+        socket2::SockRef::from(&stream).set_send_buffer_size(16 * 1024).unwrap();
+        let mut peer = Peer::new(Stream::Tcp(stream));
+        let buffers = Buffers::default();
+        let mut taken = vec![0; 16 * 1024];
+        let mut sent_total = 0;
+        for _ in 0..1000 {
+            std::future::poll_fn(|context| {
+                peer.borrow_out(&buffers);
+                while peer.backlog() < 256 * 1024 {
+                    peer.out.extend_from_slice(&[7; 16 * 1024]);
+                    sent_total += 16 * 1024;
+                }
+                if let Poll::Ready(outcome) = peer.poll_send(context, &buffers) {
+                    outcome.unwrap();
+                }
+                Pin::new(&mut reader).poll_read(context, &mut ReadBuf::new(&mut taken))
+            })
+            .await
+            .unwrap();
+        }
+        assert!(sent_total > 4 << 20, "{sent_total} is too little to show anything");
+        assert!(
+            peer.out.capacity() <= 1 << 20,
+            "{} bytes for a backlog of {}",
+            peer.out.capacity(),
+            peer.backlog()
+        );
     }
 }

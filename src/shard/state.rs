@@ -115,7 +115,8 @@ impl ShardState {
         }
         places.free.push(place.0);
         places.taken -= 1;
-        self.room.notify_one();
+        // Each listener waits for itself, and not every one has a connection to put there.
+        self.room.notify_waiters();
         if places.taken == 0 {
             self.emptied.notify_one();
         }

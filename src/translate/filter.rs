@@ -37,6 +37,9 @@ pub(crate) struct FilterContext<'a> {
     pub(crate) names: &'a SessionNames,
 }
 
+/// The variable that stands for the `#` of a form's own filter.
+const OPEN_END: &str = "any";
+
 const REFUSED: Refusal =
     Refusal::new(Reason::FilterNotMappable, "no topic towards the device matches this filter");
 const WIDE: Refusal =
@@ -160,6 +163,9 @@ fn push_level(
     context: &FilterContext<'_>,
     out: &mut String,
 ) -> Result<Bound, Refusal> {
+    if variable == OPEN_END {
+        return Ok(Bound::Free);
+    }
     if let Some(value) = context.upstream.value(variable) {
         out.push_str(value.reveal());
         return Ok(Bound::Fixed(String::new()));
@@ -180,8 +186,9 @@ fn push_level(
             out.push_str(context.names.upstream_device.as_deref().ok_or(NO_DEVICE)?)
         }
         (Some(_), Some(Bound::Fixed(name))) => out.push_str(&name),
-        (Some(Part::Channel) | None, _) => return Ok(Bound::Free),
-        (Some(_), _) => return Err(WIDE),
+        (Some(Part::Channel), _) => return Ok(Bound::Free),
+        // A place of somebody else's, or a setting that the configuration leaves open.
+        (Some(_) | None, _) => return Err(WIDE),
     }
     Ok(Bound::Fixed(String::new()))
 }

@@ -73,7 +73,10 @@ impl<'t> Captures<'t> {
 /// A form's levels with the configured values put in.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    levels: Box<[LevelPattern]>,
+    /// How many levels the form has.
+    count: usize,
+    literals: Box<[(usize, Box<str>)]>,
+    others: Box<[(usize, LevelPattern)]>,
     /// Variables by slot.
     pub(crate) variables: Vec<Box<str>>,
     /// The last level takes all that follows.
@@ -82,7 +85,6 @@ pub(crate) struct Pattern {
 
 #[derive(Debug, Clone)]
 enum LevelPattern {
-    Literal(Box<str>),
     Secret(Secret),
     Capture { slot: usize, prefix: Box<str>, suffix: Box<str>, reserved: Box<[Box<str>]> },
     Rest { slot: usize },
@@ -96,22 +98,26 @@ impl Pattern {
     /// Compiles one variant of a form for a side.
     pub(crate) fn compile(levels: &[Level], side: &Side) -> Result<Self, MissingSecret> {
         let mut variables: Vec<Box<str>> = Vec::new();
-        let mut patterns = Vec::with_capacity(levels.len());
-        for level in levels {
-            patterns.push(compile_level(level, side, &mut variables)?);
+        let (mut literals, mut others) = (Vec::new(), Vec::new());
+        for (at, level) in levels.iter().enumerate() {
+            match compile_level(level, side, &mut variables)? {
+                Compiled::Literal(literal) => literals.push((at, literal)),
+                Compiled::Other(other) => others.push((at, other)),
+            }
         }
-        let open = matches!(patterns.last(), Some(LevelPattern::Rest { .. }));
-        Ok(Self { levels: patterns.into(), variables, open })
+        let open = matches!(others.last(), Some((_, LevelPattern::Rest { .. })));
+        let (literals, others) = (literals.into(), others.into());
+        Ok(Self { count: levels.len(), literals, others, variables, open })
     }
 
     /// Whether topics of this many levels can match.
     pub(crate) fn takes(&self, count: usize) -> bool {
-        if self.open { count >= self.levels.len() } else { count == self.levels.len() }
+        if self.open { count >= self.count } else { count == self.count }
     }
 
     /// Whether topics of `count` or more levels can match.
     pub(crate) fn takes_at_least(&self, count: usize) -> bool {
-        self.open || self.levels.len() >= count
+        self.open || self.count >= count
     }
 
     /// The slot of a variable.
@@ -121,29 +127,29 @@ impl Pattern {
 
     /// The captures, if the topic has this form. The caller has checked [`Pattern::takes`].
     pub(crate) fn captures<'t>(&self, topic: &Levels<'t>) -> Option<Captures<'t>> {
+        // Literals tell most forms apart, and comparing them is cheap.
+        for (at, literal) in &self.literals {
+            if topic.level(*at).as_bytes() != literal.as_bytes() {
+                return None;
+            }
+        }
         let mut captures = Captures([""; SLOTS]);
-        for (at, level) in self.levels.iter().enumerate() {
+        for (at, level) in &self.others {
             match level {
-                LevelPattern::Literal(literal) => {
-                    if topic.level(at) != &**literal {
-                        return None;
-                    }
-                }
                 LevelPattern::Capture { slot, prefix, suffix, reserved } => {
-                    let inside =
-                        topic.level(at).strip_prefix(&**prefix)?.strip_suffix(&**suffix)?;
+                    let inside = within(topic.level(*at), prefix, suffix)?;
                     if inside.is_empty() || reserved.iter().any(|word| **word == *inside) {
                         return None;
                     }
                     captures.set(*slot, inside);
                 }
                 LevelPattern::Secret(secret) => {
-                    if !secret.is(topic.level(at).as_bytes()) {
+                    if !secret.is(topic.level(*at).as_bytes()) {
                         return None;
                     }
                 }
                 LevelPattern::Rest { slot } => {
-                    let rest = topic.rest(at);
+                    let rest = topic.rest(*at);
                     // An empty level inside would render differently on a platform that joins levels.
                     if rest.split('/').any(str::is_empty) {
                         return None;
@@ -156,35 +162,49 @@ impl Pattern {
     }
 }
 
+/// What stands between a prefix and a suffix, which mostly are empty.
+fn within<'t>(level: &'t str, prefix: &str, suffix: &str) -> Option<&'t str> {
+    if prefix.is_empty() && suffix.is_empty() {
+        return Some(level);
+    }
+    level.strip_prefix(prefix)?.strip_suffix(suffix)
+}
+
+/// A compiled level, sorted by what it costs to compare.
+enum Compiled {
+    Literal(Box<str>),
+    Other(LevelPattern),
+}
+
 fn compile_level(
     level: &Level,
     side: &Side,
     variables: &mut Vec<Box<str>>,
-) -> Result<LevelPattern, MissingSecret> {
+) -> Result<Compiled, MissingSecret> {
+    let slot = variables.len();
     let (variable, prefix, suffix) = match level {
-        Level::Literal(literal) => return Ok(LevelPattern::Literal(literal.clone())),
+        Level::Literal(literal) => return Ok(Compiled::Literal(literal.clone())),
         Level::Rest { variable } => {
-            let slot = variables.len();
             variables.push(variable.clone());
-            return Ok(LevelPattern::Rest { slot });
+            return Ok(Compiled::Other(LevelPattern::Rest { slot }));
         }
         Level::Capture { variable, prefix, suffix } => (variable, prefix, suffix),
     };
     if let Some(value) = side.value(variable) {
         let text = format!("{prefix}{}{suffix}", value.reveal());
         return Ok(match value {
-            Value::Text(_) => LevelPattern::Literal(text.into()),
-            Value::Secret(_) => LevelPattern::Secret(Secret::new(text)),
+            Value::Text(_) => Compiled::Literal(text.into()),
+            Value::Secret(_) => Compiled::Other(LevelPattern::Secret(Secret::new(text))),
         });
     }
     let known = side.dialect.variable(variable);
     if known.is_some_and(|known| known.role == crate::dialect::Role::Secret) {
         return Err(MissingSecret(variable.clone()));
     }
-    let slot = variables.len();
     variables.push(variable.clone());
     let reserved = known.map_or_else(Box::default, |known| known.rule.reserved.clone().into());
-    Ok(LevelPattern::Capture { slot, prefix: prefix.clone(), suffix: suffix.clone(), reserved })
+    let (prefix, suffix) = (prefix.clone(), suffix.clone());
+    Ok(Compiled::Other(LevelPattern::Capture { slot, prefix, suffix, reserved }))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ pub(crate) fn render(
 
 fn copy(name: &str, rule: &NameRule, span: Span, out: &mut String) -> Result<(), Refusal> {
     rule.check(name).map_err(|_| ILLEGAL)?;
-    if span == Span::Any || !name.contains('/') {
+    if span == Span::Any || !name.as_bytes().contains(&b'/') {
         out.push_str(name);
         return Ok(());
     }
@@ -124,7 +124,7 @@ pub(crate) fn device(
         Toward::Device => identity.to_device(name, out)?,
     }
     let rendered = out.get(start..).unwrap_or("");
-    if rendered.contains(['/', '+', '#', '\0']) {
+    if rendered.bytes().any(|byte| matches!(byte, b'/' | b'+' | b'#' | 0)) {
         return Err(ILLEGAL);
     }
     rule.check(rendered).map_err(|_| ILLEGAL)

@@ -17,6 +17,9 @@ const BACKLOG: i32 = 4096;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
+/// How long an address of a host may be silent before the host's next address is tried.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// One address, with a listener of its own for each shard.
 #[derive(Debug)]
 pub struct Listening {
@@ -68,14 +71,33 @@ fn resolve(address: &Address) -> io::Result<SocketAddr> {
     found.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
 }
 
-/// Opens a connection. The caller bounds the time.
+/// Opens a connection, to the first address of the host that answers. The caller bounds the time.
 ///
 /// # Errors
 /// When the host has no address, or none of them answers.
 pub async fn connect(address: &Address) -> io::Result<Stream> {
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
-    prepare(&stream)?;
-    Ok(Stream::Tcp(stream))
+    let addresses: Vec<SocketAddr> =
+        tokio::net::lookup_host((address.host.as_str(), address.port)).await?.collect();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for (at, candidate) in addresses.iter().enumerate() {
+        let connecting = TcpStream::connect(candidate);
+        // One that swallows every packet must not use up the time of those behind it.
+        let outcome = match at + 1 == addresses.len() {
+            true => connecting.await,
+            false => match tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            },
+        };
+        match outcome {
+            Ok(stream) => {
+                prepare(&stream)?;
+                return Ok(Stream::Tcp(stream));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Small packets are sent at once, and a peer that is gone is noticed.

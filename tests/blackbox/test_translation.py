@@ -58,11 +58,12 @@ class Translated:
     def close(self):
         for one in self.people:
             one.close() if isinstance(one, wire.Raw) else one.cut()
+        killed = self.proxy.popen.poll() == -9
         alive = self.proxy.alive
         self.proxy.stop()
         if self.broker:
             self.broker.stop()
-        assert alive and "panicked" not in self.proxy.output(), self.proxy.output()
+        assert (alive or killed) and "panicked" not in self.proxy.output(), self.proxy.output()
 
 
 @pytest.fixture
@@ -450,3 +451,33 @@ def test_one_log_line_says_why_a_session_ended(translated):
     device.send(wire.connect("twice", version=5))
     line = stage.proxy.await_line(r'session ended.*client_identifier="twice".*end="device_protocol".*a second CONNECT')
     assert re.search(r"peer=127\.0\.0\.1:\d+", line.string)
+
+
+@pytest.mark.parametrize("arguments", (["--from", "plain", "--to", "plain"], THINGSCALE_TO_OMNICORE), ids=("plain", "translated"))
+def test_a_killed_proxy_has_acknowledged_nothing(translated, arguments):
+    """The broker has the message and hasn't answered; the proxy dies: the device was told nothing, so it sends again."""
+    puppet = Puppet()
+    stage = translated(arguments, upstream=puppet.port)
+    device = stage.raw().send(wire.connect("77_x", version=4))
+    broker = puppet.accept()
+    broker.expect(0x10)
+    broker.send("20020000")
+    device.expect(0x20)
+    device.send(wire.publish(f"{TOKEN}/json/77", b"1", qos=1, packet_id=7))
+    device.send(wire.publish(f"{TOKEN}/json/77", b"2", qos=2, packet_id=8))
+    broker.expect(0x32)
+    broker.receive()
+    stage.proxy.popen.kill()
+    assert device.verdict() == {"packets": [], "end": "closed"}
+    puppet.stop()
+
+
+def test_a_killed_upstream_ends_its_sessions_and_no_others(translated):
+    """The device's connection closes, the log says why, and the proxy takes the next device."""
+    stage = translated(["--from", "plain", "--to", "plain"])
+    device = stage.raw().send(wire.connect("77_x", version=4))
+    device.expect(0x20)
+    stage.broker.process.popen.kill()
+    assert device.verdict() == {"packets": [], "end": "closed"}
+    stage.proxy.await_line('session ended.*end="upstream_closed"')
+    assert stage.raw().send(wire.connect("78_x", version=4)).verdict() == {"packets": ["20020003"], "end": "closed"}

@@ -149,7 +149,7 @@ fn free(job: &Job<'_, '_>, target: Shape, out: &mut Vec<u8>) -> Result<Written, 
             normalized(job, out)?;
             return Ok(Written { meta_lost: job.channel_lost(), ..Written::default() });
         }
-        (Shape::Mqtt2goCommand, Purpose::Command | Purpose::Config) => {
+        (Shape::Mqtt2goCommand, Purpose::Command | Purpose::Config | Purpose::Query) => {
             return mqtt2go::free_command(job, out);
         }
         (Shape::Empty, _) if target == Shape::Json => {

@@ -10,8 +10,7 @@ use super::read::{fields, is_object};
 use super::write::{Object, as_text};
 use super::{Body, BodyError, Carried, Name, Purpose, ReportKey, Shape, Written};
 
-/// Entities whose reports are alarms (the types of device and their reports in
-/// `platforms.md 4.3`).
+/// Entities whose reports are alarms.
 const ALARMS: [&str; 12] = [
     "alarm",
     "anti_theft",
@@ -178,10 +177,13 @@ fn happened(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<(), BodyError> {
 /// `{"entity": …, "type": …, "value": …, "ts": …}`.
 pub(super) fn free_command(job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<Written, BodyError> {
     let Some(channel) = job.piece.channel.filter(|_| job.carried == Carried::Nowhere) else {
-        match job.piece.body {
-            Body::Nothing => out.extend_from_slice(job.content.payload),
-            body => job.value(body, out)?,
+        // A question isn't its value.
+        let query = job.content.word.is_some_and(|word| word.raw().starts_with("query"));
+        if query || matches!(job.piece.body, Body::Nothing) {
+            out.extend_from_slice(job.content.payload);
+            return Ok(Written::default());
         }
+        job.value(job.piece.body, out)?;
         return Ok(Written { seconds_rounded: false, meta_lost: true });
     };
     spelled_out(job, &channel, out)?;

@@ -27,7 +27,9 @@ pub fn pieces<'p>(
     out: &mut Vec<Piece<'p>>,
 ) -> Result<(), BodyError> {
     out.clear();
-    if content.purpose == Purpose::Config && matches!(content.body, Body::Nothing) {
+    // An empty configuration, or a record that has only a status (which is another message).
+    let may_be_empty = content.purpose == Purpose::Config || content.beside.is_some();
+    if may_be_empty && matches!(content.body, Body::Nothing) {
         return Ok(());
     }
     let result = cut(content, topic_channel, (target, needs_channel), options, out);

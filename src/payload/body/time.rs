@@ -9,7 +9,7 @@ use crate::payload::msgpack::timestamp::{civil_from_days, padded};
 
 const DAY_MS: u64 = 86_400_000;
 
-/// From this number on a time counts milliseconds, below it seconds (`platforms.md 4.3`).
+/// From this number on a time counts milliseconds, below it seconds.
 const MILLISECONDS_FROM: u64 = 100_000_000_000;
 
 /// Reads a number or a numeric string; `null` is no time.

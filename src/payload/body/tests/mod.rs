@@ -225,3 +225,18 @@ fn bad_input_is_refused_and_never_half_written() {
     assert_eq!(through(XYTE, deep.as_bytes(), None, &options()), Err("depth_exceeded"));
     assert_eq!(through(XYTE, deeper.as_bytes(), None, &options()), Err("depth_exceeded"));
 }
+
+#[test]
+fn names_are_compared_and_written_without_their_escapes() {
+    let raw = Name::Raw(RawString::of(br#""a\u0062\"""#).unwrap());
+    let mut text = String::new();
+    raw.push_to(&mut text);
+    assert_eq!(text, "ab\"");
+    assert!(raw.is("ab\"") && raw.same(&Name::Text("ab\"")) && Name::Text("ab\"").same(&raw));
+    assert!(!raw.same(&Name::Text("ab")));
+    let mut json = Vec::new();
+    Name::Text("ab\"").write_json(&mut json);
+    assert_eq!(json, br#""ab\"""#);
+    let slash = RawString::of(br#""\/a\/b\u0063""#).unwrap().last_segment();
+    assert!(slash.is("bc"));
+}

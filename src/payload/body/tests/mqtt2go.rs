@@ -186,6 +186,18 @@ fn reads_mqtt2go_as_the_examples_have_it() {
             Ok(&[r#"switch {"entity":"switch","type":"set","value":"on","ts":1567677926000}"#]),
         ),
         (
+            Way(Mqtt2goCommand, Query, Opaque, No, Nowhere),
+            r#"{"type":"query","timestamp":1567677926}"#,
+            Some("t"),
+            Ok(&[r#"t {"entity":"t","type":"query","ts":1567677926000}"#]),
+        ),
+        (
+            Way(Mqtt2goCommand, Command, Opaque, No, InTopic),
+            r#"{"type":"query","value":"t"}"#,
+            Some("t"),
+            Ok(&[r#"t {"type":"query","value":"t"}"#]),
+        ),
+        (
             Way(Mqtt2goCommand, Command, XyteCommand, No, Nowhere),
             r#"{"type":"set","value":7}"#,
             Some("dim"),

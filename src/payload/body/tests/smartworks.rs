@@ -138,6 +138,12 @@ fn reads_smartworks_as_the_examples_have_it() {
             Ok(&[r#"data {"temperature":50}"#]),
         ),
         (
+            Way(SmartworksData, Telemetry, Opaque, No, InTopic),
+            r#"{"status":{"connected":"True"}}"#,
+            Some("data"),
+            Ok(&[]),
+        ),
+        (
             Way(SmartworksData, Telemetry, Keyed, Topic, InTopic),
             r#"{"data":{"t":5}}"#,
             Some("data"),
