@@ -1,12 +1,10 @@
 //! The golden table: worked examples between platforms, as data under `tests/golden`.
 //!
-//! Each example states the complete result. Those marked `rewrite = true` need their payload read or rebuilt:
-//! until payloads are translated they may wait, that is, be refused with "needs payload translation"; what can
-//! be seen of them without the payload (the form chosen, QoS, RETAIN) is compared all the same. `differs` says
-//! that the result is not the wanted one and why; then `actual_…` holds what it is instead, so that a change is
-//! noticed. `route_options` name what no table has yet. `beyond` says why something is no translation of a single
-//! message. `open` lists the payload's members that the conventions leave open, `given` what the proxy's state
-//! or configuration supplies. The proxy receives everything at 1567677926 s.
+//! Each example states the complete result. `differs` says that the result is not the wanted one and why; then
+//! `actual_…` holds what it is instead, so that a change is noticed. `route_options` name options of the payload.
+//! `beyond` says why something is no translation of a single message. `open` lists the payload's members that the
+//! conventions leave open, `given` what the proxy's state or configuration supplies. `rewrite` marks those whose
+//! payload changes. The proxy receives everything at 1567677926 s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use interlingua::dialect::{Dialect, Form, Level, Part, RetainRule, builtin};
+use interlingua::dialect::builtin;
 use interlingua::mqtt::{
     Connack, Connect, Packet, PacketIdentifier, Properties, Publish, Qos, ReasonCode,
     RetainHandling, Suback, Subscription, Version, encode_subscribe, next_packet,
@@ -53,12 +51,6 @@ const ROUTE_OPTIONS: &[&str] = &[
     "value",
 ];
 
-/// Those of them that don't exist yet.
-const MISSING_OPTIONS: &[&str] = &[];
-
-/// The detail of a refusal that will go once payloads are translated.
-const WAITS: &str = "needs payload translation";
-
 // ---- what the files say ----
 
 struct Pair {
@@ -76,7 +68,8 @@ struct Example {
     variant: String,
     input: Input,
     expected: Outcome,
-    actual: Actual,
+    /// What happens instead of the expectation.
+    actual: Option<Outcome>,
     beyond: bool,
     differs: bool,
     rewrite: bool,
@@ -115,19 +108,11 @@ enum Outcome {
     Sent { messages: Vec<Message>, notes: Vec<String> },
     Filters(Vec<String>),
     Connect { client_id: String, user_name: Option<String>, names: SessionNames },
-    Refused { reason: String, waits: bool },
-}
-
-/// What happens instead of the expectation.
-#[derive(Clone)]
-struct Actual {
-    outcome: Option<Outcome>,
-    /// The form that is chosen, where the message waits.
-    target: Option<String>,
+    Refused { reason: String },
 }
 
 fn refused(reason: impl Into<String>) -> Outcome {
-    Outcome::Refused { reason: reason.into(), waits: false }
+    Outcome::Refused { reason: reason.into() }
 }
 
 // ---- reading ----
@@ -278,8 +263,7 @@ fn read_example(file: &str, value: Value) -> Example {
     let beyond = keys.text("beyond").is_some();
     let expected =
         if beyond { refused("") } else { read_outcome(&mut keys).expect("an expectation") };
-    let outcome = read_actual(&mut keys);
-    let actual = Actual { outcome, target: keys.text("actual_target") };
+    let actual = read_actual(&mut keys);
     // For readers only, and for the options once they exist.
     let _ = keys.text("note");
     let given = keys.pairs("given");
@@ -359,14 +343,11 @@ fn read_actual(keys: &mut Reader) -> Option<Outcome> {
 /// What an example may say, whatever comes out.
 fn check_example(example: &Example) {
     let place = place(example);
-    let Actual { outcome, target } = &example.actual;
     assert_eq!(
         example.differs,
-        outcome.is_some() || target.is_some(),
+        example.actual.is_some(),
         "{place}: `differs` and `actual_…` go together"
     );
-    assert!(outcome.is_none() || target.is_none(), "{place}: two actual results");
-    assert!(!example.differs || example.route_options.is_empty(), "{place}: nobody can tell yet");
     assert_eq!(example.beyond, matches!(example.input, Input::Nothing), "{place}: beyond or not");
     for option in &example.route_options {
         assert!(ROUTE_OPTIONS.contains(&option.as_str()), "{place}: no option `{option}`");
@@ -433,7 +414,7 @@ fn payload_options(example: &Example) -> PayloadOptions {
             "unwrap" => options.keyed = KeyedRule::Value,
             "value" => options.command = CommandRule::Value,
             "hex" => options.body.raw_as_hex = RawBytes::Hex,
-            missing => assert!(MISSING_OPTIONS.contains(&missing), "{missing} is no option"),
+            missing => panic!("{missing} is no option"),
         }
     }
     options
@@ -466,10 +447,7 @@ fn publish(translator: &Translator, way: Way, message: &Message) -> Outcome {
                 .collect(),
             notes: out.notes().iter().map(|note| note.label().to_owned()).collect(),
         },
-        Err(refusal) => Outcome::Refused {
-            reason: refusal.reason.label().to_owned(),
-            waits: refusal.detail == WAITS,
-        },
+        Err(refusal) => Outcome::Refused { reason: refusal.reason.label().to_owned() },
     }
 }
 
@@ -485,10 +463,7 @@ fn explained(explanation: &Explanation, message: &Message) -> Outcome {
                 notes: explanation.notes.iter().map(|note| note.label().to_owned()).collect(),
             }
         }
-        Err(refusal) => Outcome::Refused {
-            reason: refusal.reason.label().to_owned(),
-            waits: refusal.detail == WAITS,
-        },
+        Err(refusal) => Outcome::Refused { reason: refusal.reason.label().to_owned() },
     }
 }
 
@@ -511,8 +486,6 @@ fn incoming(message: &Message) -> Incoming<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
     Full,
-    WaitsForPayload,
-    WaitsForOption,
     Differs,
     Beyond,
 }
@@ -520,11 +493,11 @@ enum Verdict {
 /// The verdict on an example, or what is wrong with it.
 fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
     let translator = translator(pair, example);
-    let (outcome, explanation) = match &example.input {
+    let outcome = match &example.input {
         Input::Nothing => return Ok(Verdict::Beyond),
-        Input::Filter { filter, names } => (filtered(&translator, filter, names), None),
+        Input::Filter { filter, names } => filtered(&translator, filter, names),
         Input::Connect { client_id, user_name, password } => {
-            (connected(&translator, client_id, user_name, password), None)
+            connected(&translator, client_id, user_name, password)
         }
         Input::Message { way, message } => {
             let outcome = publish(&translator, *way, message);
@@ -534,12 +507,9 @@ fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
                 return Err(format!("the live path gives {outcome:?}, the explanation {told:?}"));
             }
             check_names(pair, *way, &explanation)?;
-            (outcome, Some((explanation, *way, message)))
+            outcome
         }
     };
-    if example.route_options.iter().any(|option| MISSING_OPTIONS.contains(&option.as_str())) {
-        return Ok(Verdict::WaitsForOption);
-    }
     if same(&outcome, &example.expected, example) {
         return if example.differs {
             Err("is as wanted now: take `differs` and `actual_…` out".to_owned())
@@ -547,32 +517,14 @@ fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
             Ok(Verdict::Full)
         };
     }
-    let waits = matches!(outcome, Outcome::Refused { waits: true, .. });
-    if let Some(actual) = &example.actual.outcome {
+    if let Some(actual) = &example.actual {
         return if same(&outcome, actual, example) {
             Ok(Verdict::Differs)
         } else {
             Err(format!("gives {outcome:?}, which is neither the wanted nor the known result"))
         };
     }
-    match explanation {
-        Some((explanation, way, message)) if waits && example.rewrite => {
-            let foreseen = foresee(pair, way, message, &explanation, example);
-            match (&example.actual.target, foreseen) {
-                (None, foreseen) => foreseen.map(|()| Verdict::WaitsForPayload),
-                (Some(_), Ok(())) => Err("chooses the wanted form: take `differs` out".to_owned()),
-                (Some(known), Err(_)) => {
-                    let chosen = explanation.target.map(|form| form.template);
-                    if chosen.as_ref() == Some(known) {
-                        Ok(Verdict::Differs)
-                    } else {
-                        Err(format!("chooses {chosen:?}, which is neither wanted nor known"))
-                    }
-                }
-            }
-        }
-        _ => Err(format!("gives {outcome:?}")),
-    }
+    Err(format!("gives {outcome:?}"))
 }
 
 fn filtered(translator: &Translator, filter: &str, names: &SessionNames) -> Outcome {
@@ -662,96 +614,6 @@ fn remove(value: &mut Value, path: &str) {
     }
 }
 
-/// What shows of a message that waits: the form chosen has to give the wanted topic, QoS and RETAIN.
-fn foresee(
-    pair: &Pair,
-    way: Way,
-    message: &Message,
-    explanation: &Explanation,
-    example: &Example,
-) -> Result<(), String> {
-    let Some(view) = &explanation.target else {
-        return Err("waits without a form to go to".to_owned());
-    };
-    let Outcome::Sent { messages, .. } = &example.expected else { return Ok(()) };
-    let (name, vars) = match way {
-        Way::Up => (&pair.to, &pair.to_vars),
-        Way::Down => (&pair.from, &pair.from_vars),
-    };
-    let dialect = builtin(name).expect("a built-in dialect").expect("a sound table");
-    let names = Names { dialect: &dialect, vars, device: device_there(pair, way, explanation)? };
-    let form = dialect.forms.iter().find(|form| form.line == view.line).expect("the form");
-    let fitting: Vec<&Message> =
-        messages.iter().filter(|out| takes(form, &out.topic, &names)).collect();
-    if fitting.is_empty() && !messages.is_empty() {
-        return Err(format!("chooses `{}`, which gives none of the wanted topics", view.template));
-    }
-    let limits = dialect.limits;
-    let qos = message.qos.min(limits.qos_max).min(form.qos_max.unwrap_or(limits.qos_max));
-    let retain = match form.retain.unwrap_or(limits.retain) {
-        RetainRule::Keep => message.retain,
-        RetainRule::Strip => false,
-        RetainRule::Set => true,
-    };
-    match fitting.iter().find(|out| (out.qos, out.retain) != (qos, retain)) {
-        Some(out) => Err(format!("will go out with {qos:?} and RETAIN {retain}, not as {out:?}")),
-        None => Ok(()),
-    }
-}
-
-/// The device's name on the receiver's side.
-fn device_there(pair: &Pair, way: Way, explanation: &Explanation) -> Result<String, String> {
-    let device = explanation.address.iter().find(|(part, _)| *part == Part::Device);
-    let (_, device) = device.ok_or("the explanation doesn't name the device")?;
-    let (identity, mut there) = (identity(&pair.identity), String::new());
-    let mapped = match way {
-        Way::Up => identity.to_upstream(device, &mut there),
-        Way::Down => identity.to_device(device, &mut there),
-    };
-    mapped.map(|()| there).map_err(|refusal| refusal.to_string())
-}
-
-/// What the names in a topic may be.
-struct Names<'a> {
-    dialect: &'a Dialect,
-    vars: &'a [(String, String)],
-    device: String,
-}
-
-impl Names<'_> {
-    fn fits(&self, form: &Form, variable: &str, text: &str) -> bool {
-        if let Some((_, value)) = self.vars.iter().find(|(name, _)| name == variable) {
-            return text == value;
-        }
-        let part = self.dialect.part_of(form, variable);
-        let rule = self.dialect.variable(variable).map(|known| known.rule.clone());
-        (part != Some(Part::Device) || text == self.device)
-            && rule.unwrap_or_default().check(text).is_ok()
-    }
-}
-
-/// Whether a form can give a topic.
-fn takes(form: &Form, topic: &str, names: &Names<'_>) -> bool {
-    form.template.variants().iter().any(|levels| {
-        let mut rest = topic.split('/');
-        for level in levels {
-            let Some(text) = rest.next() else { return false };
-            let fits = match level {
-                Level::Literal(literal) => **literal == *text,
-                Level::Capture { variable, prefix, suffix } => text
-                    .strip_prefix(&**prefix)
-                    .and_then(|text| text.strip_suffix(&**suffix))
-                    .is_some_and(|inside| names.fits(form, variable, inside)),
-                Level::Rest { .. } => return !text.is_empty() && rest.all(|text| !text.is_empty()),
-            };
-            if !fits {
-                return false;
-            }
-        }
-        rest.next().is_none()
-    })
-}
-
 // ---- the tests ----
 
 fn table() -> Vec<(Pair, Vec<Example>)> {
@@ -783,11 +645,8 @@ fn every_example_gives_its_result() {
     }
     let count = |verdict| counts.get(&verdict).copied().unwrap_or(0);
     println!(
-        "golden table: {} pass fully, {} wait for payload translation, {} wait for an option, \
-         {} differ as noted, {} are beyond a single translation",
+        "golden table: {} pass fully, {} differ as noted, {} are beyond a single translation",
         count(Verdict::Full),
-        count(Verdict::WaitsForPayload),
-        count(Verdict::WaitsForOption),
         count(Verdict::Differs),
         count(Verdict::Beyond),
     );
@@ -821,13 +680,12 @@ fn an_altered_expectation_is_noticed() {
     for (pair, examples) in &table() {
         for example in examples {
             let verdict = judge(pair, example);
-            if !matches!(verdict, Ok(Verdict::Full | Verdict::WaitsForPayload)) {
+            if !matches!(verdict, Ok(Verdict::Full)) {
                 continue;
             }
             for (what, altered) in alterations(example, verdict == Ok(Verdict::Full)) {
                 let altered_verdict = judge(pair, &altered);
-                let unnoticed =
-                    matches!(altered_verdict, Ok(Verdict::Full | Verdict::WaitsForPayload));
+                let unnoticed = matches!(altered_verdict, Ok(Verdict::Full));
                 assert!(!unnoticed, "{}: {what}", place(example));
                 noticed += 1;
             }

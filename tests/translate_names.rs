@@ -265,6 +265,27 @@ fn a_setting_that_is_left_open_opens_no_filter() {
 }
 
 #[test]
+fn one_message_becomes_only_so_many() {
+    let translator = pair("omnicore", OMNICORE, "mqtt2go", MQTT2GO, Identity::Same);
+    let publish = |members: usize| {
+        let list: Vec<String> =
+            (0..members).map(|number| format!("\"e{number}\":{number}")).collect();
+        let payload = format!("{{{}}}", list.join(","));
+        let message = Incoming {
+            topic_name: "/plant/ms1/events",
+            payload: payload.as_bytes(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+        };
+        let mut scratch = Scratch::default();
+        let translated = translator.publish(Way::Up, &message, &mut scratch);
+        translated.map(|translated| translated.len()).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(publish(256), Ok(256));
+    assert_eq!(publish(257), Err(Reason::PayloadTooLarge));
+}
+
+#[test]
 fn administration_and_credentials_never_pass() {
     let translator = pair("mqtt2go", MQTT2GO, "omnicore", OMNICORE, Identity::Same);
     for (topic, reason) in [

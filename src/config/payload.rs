@@ -22,6 +22,7 @@ pub(super) fn read_payload(mut table: Table<'_>) -> PayloadOptions {
     set_size(&mut table, "depth_max", 1..=127, &mut limits.depth_max);
     set_size(&mut table, "elements_max", 1..=16_777_216, &mut limits.elements_max);
     set_size(&mut table, "output_max", 64..=268_435_455, &mut limits.output_max);
+    set_size(&mut table, "messages_max", 1..=65_535, &mut options.messages_max.0);
     options.body.default_channel = table.text("default_channel").map(|text| text.value.into());
     options.body.default_action = table.text("default_action").map(|text| text.value.into());
     let raw = table.word("raw", &[("refuse", RawBytes::Refuse), ("hex", RawBytes::Hex)]);

@@ -38,7 +38,9 @@ pub use explain::{Explanation, FormView, Sent, explain};
 pub use filter::FilterPlan;
 pub use identity::{Identity, IdentityTable, PrefixRule, RowFault};
 pub use message::{Incoming, Outgoing, Scratch, Translated};
-pub use options::{BinaryRule, CommandRule, KeyedRule, PayloadOptions, ReportRule, StateRule};
+pub use options::{
+    BinaryRule, CommandRule, KeyedRule, MessagesMax, PayloadOptions, ReportRule, StateRule,
+};
 pub use reason::{Note, Notes, Reason, Refusal};
 pub use side::{Side, Value};
 pub use translator::{Translator, Way};

@@ -26,8 +26,20 @@ pub struct PayloadOptions {
     pub command_template: Option<Arc<CommandTemplate>>,
     /// Whole payloads go into an envelope where the target takes any object.
     pub envelope: bool,
+    /// Messages that one may become at most.
+    pub messages_max: MessagesMax,
     /// The member of an object of values that is their time, where the other platform has a place for it.
     pub time_key: Option<Box<str>>,
+}
+
+/// Messages that one may become at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessagesMax(pub usize);
+
+impl Default for MessagesMax {
+    fn default() -> Self {
+        Self(256)
+    }
 }
 
 /// What becomes of an object whose only member is the channel that the topic names.

@@ -34,6 +34,8 @@ struct Writing<'w, 'p> {
     context: Context<'w>,
 }
 
+const TOO_MANY: Refusal =
+    Refusal::new(Reason::PayloadTooLarge, "one message would become more than the limit");
 const TOO_LARGE: Refusal = Refusal::new(
     Reason::PayloadTooLarge,
     "the rewritten payload is larger than the platform takes",
@@ -169,6 +171,9 @@ impl Rewriting<'_, '_> {
         // A manner of its own has the whole content in one message.
         let cut = if target.manner == Manner::Shape { target.shape } else { Shape::Opaque };
         body::pieces(content, channel, cut, need, options, &mut pieces).map_err(refusal)?;
+        if pieces.len() > self.options().messages_max.0 {
+            return Err(TOO_MANY);
+        }
         let carried = if target.carries_channel { Carried::InTopic } else { Carried::Nowhere };
         let writing = Writing { shape, content, carried, target, context };
         pieces.iter().try_for_each(|piece| self.write_piece(&writing, piece, scratch))
