@@ -265,6 +265,22 @@ fn a_setting_that_is_left_open_opens_no_filter() {
 }
 
 #[test]
+fn a_gateway_attaches_devices_that_the_other_side_has() {
+    let text = "device,upstream\nlamp1,l-1\n";
+    let identity = Identity::Table(IdentityTable::parse(text).unwrap());
+    let translator = pair("omnicore", OMNICORE, "mqtt2go", MQTT2GO, identity);
+    let publish = |topic_name: &str| {
+        let message = Incoming { topic_name, payload: b"{}", qos: Qos::AtLeastOnce, retain: false };
+        let mut scratch = Scratch::default();
+        let translated = translator.publish(Way::Up, &message, &mut scratch);
+        translated.map(|translated| translated.len()).map_err(|refusal| refusal.reason)
+    };
+    assert_eq!(publish("/plant/lamp1/attach"), Ok(0), "acknowledged, and nothing on the wire");
+    assert_eq!(publish("/plant/lamp1/detach"), Ok(0));
+    assert_eq!(publish("/plant/other/attach"), Err(Reason::UnknownDevice));
+}
+
+#[test]
 fn one_message_becomes_only_so_many() {
     let translator = pair("omnicore", OMNICORE, "mqtt2go", MQTT2GO, Identity::Same);
     let publish = |members: usize| {

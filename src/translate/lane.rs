@@ -50,6 +50,8 @@ pub(crate) struct NoTarget {
     pub(crate) refusal: Refusal,
     /// A variable of the target whose value nobody gives, if that is why.
     pub(crate) missing: Option<Box<str>>,
+    /// The other side needs no such message: one whose device it has is taken as done.
+    pub(crate) is_local: bool,
 }
 
 /// A form of the target's side, ready to be rendered.
@@ -360,7 +362,9 @@ fn no_target(kind: Kind, missing: Option<Box<str>>) -> NoTarget {
             Refusal::new(Reason::KindUnsupported, "the other side has no topic for this kind")
         }
     };
-    NoTarget { refusal, missing }
+    // A platform without gateways has nothing to attach to.
+    let is_local = matches!(kind, Kind::Attach | Kind::Detach);
+    NoTarget { refusal, missing, is_local }
 }
 
 /// The parts of the address that a form gives: its own bindings, its captures, then the configured values.

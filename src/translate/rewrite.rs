@@ -152,7 +152,7 @@ impl Rewriting<'_, '_> {
     ) -> Result<(), Refusal> {
         let options = &self.options().body;
         let mut device = String::new();
-        self.device_there(&mut device)?;
+        device_there(self.pair, self.toward, self.found, &mut device)?;
         let (kind, address) = match target.manner {
             Manner::Envelope => (self.kind_of(content).to_string(), self.address_here()),
             _ => (String::new(), Vec::new()),
@@ -257,20 +257,21 @@ impl Rewriting<'_, '_> {
         });
         named.collect()
     }
+}
 
-    /// The device's name on the target's side, for frames that repeat it.
-    fn device_there(&self, out: &mut String) -> Result<(), Refusal> {
-        let route = self.found.route;
-        let Some(source) =
-            route.parts.iter().find(|(part, _)| *part == Part::Device).map(|(_, source)| source)
-        else {
-            return Ok(());
-        };
-        let name = source.text(&self.found.captures);
-        match self.toward {
-            Toward::Upstream => self.pair.identity.to_upstream(name, out),
-            Toward::Device => self.pair.identity.to_device(name, out),
-        }
+/// The device's name on the target's side: for frames that repeat it, and to know that the device has one.
+pub(super) fn device_there(
+    pair: &Pair,
+    toward: Toward,
+    found: &Found<'_, '_>,
+    out: &mut String,
+) -> Result<(), Refusal> {
+    let mut parts = found.route.parts.iter();
+    let Some((_, source)) = parts.find(|(part, _)| *part == Part::Device) else { return Ok(()) };
+    let name = source.text(&found.captures);
+    match toward {
+        Toward::Upstream => pair.identity.to_upstream(name, out),
+        Toward::Device => pair.identity.to_device(name, out),
     }
 }
 

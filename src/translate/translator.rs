@@ -96,7 +96,14 @@ impl Translator {
         };
         let (lane, toward) = pair.lane(way);
         let found = lane.find(message.topic_name, message.payload)?;
-        let target = found.route.target.as_ref().map_err(|none| none.refusal)?;
+        let target = match &found.route.target {
+            Ok(target) => target,
+            Err(none) if none.is_local => {
+                rewrite::device_there(pair, toward, &found, &mut String::new())?;
+                return Ok(scratch.translated(message));
+            }
+            Err(none) => return Err(none.refusal),
+        };
         if rewrite::is_needed(&found, target, &pair.device.payload) {
             Rewriting { pair, toward, found: &found, message }.run(target, scratch)?;
             return Ok(scratch.translated(message));
