@@ -188,7 +188,7 @@ impl<'d> Table<'d> {
     pub fn tables(&mut self, key: &'static str) -> Vec<Table<'d>> {
         let Some(value) = self.ask(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
-            self.wrong_type::<()>(value, key, "a list of tables, written `[[…]]`", value.get_ref());
+            self.not_a_list_of_tables(value, key, value.get_ref());
             return Vec::new();
         };
         let mut tables = Vec::with_capacity(items.len());
@@ -198,9 +198,7 @@ impl<'d> Table<'d> {
                     let path = format!("{}[{number}]", self.path(key));
                     tables.push(Table::new(self.document, entries, path, self.line_of(item)));
                 }
-                other => {
-                    self.wrong_type::<()>(item, key, "a list of tables, written `[[…]]`", other);
-                }
+                other => self.not_a_list_of_tables(item, key, other),
             }
         }
         tables
@@ -314,6 +312,12 @@ impl<'d> Table<'d> {
         self.fault(self.line_of(value), key, message, format!("write {wanted}"));
         None
     }
+
+    fn not_a_list_of_tables(&self, value: &Spanned<DeValue<'_>>, key: &str, found: &DeValue<'_>) {
+        let message = format!("is {}, not a list of tables", with_article(found.type_str()));
+        let remedy = format!("double the brackets, as in `[[{}]]`", self.path(key));
+        self.fault(self.line_of(value), key, message, remedy);
+    }
 }
 
 fn with_article(word: &str) -> String {
@@ -363,6 +367,19 @@ mod tests {
         });
         assert!(faults.iter().any(|fault| fault.starts_with("t.toml:1:")), "{faults:?}");
         assert!(faults.iter().any(|fault| fault.contains("b: is an integer")), "{faults:?}");
+    }
+
+    #[test]
+    fn a_single_table_where_several_are_read_is_told_how_to_become_a_list() {
+        let faults = faults_of("[listener]\nbind = \"x\"\n", |table| {
+            assert_eq!(table.tables("listener").len(), 0);
+        });
+        assert_eq!(
+            faults,
+            [
+                "t.toml:1: listener: is a table, not a list of tables; double the brackets, as in `[[listener]]`"
+            ]
+        );
     }
 
     #[test]
