@@ -36,7 +36,7 @@ pub struct Limits {
     pub depth_max: usize,
     /// Array elements, map keys and map values together. Default 65,536.
     pub elements_max: usize,
-    /// Bytes appended to the output. Default 262,144; the most that is supported is 4 GiB.
+    /// Bytes appended to the output. Default 262,144; the most that counts is 2 GiB.
     pub output_max: usize,
 }
 
