@@ -16,6 +16,8 @@ pub struct ConnectRules {
     pub user_name: Option<TextTemplate>,
     /// Password.
     pub password: Option<TextTemplate>,
+    /// Line of the table on which the rules start; 0 where there are none.
+    pub line: usize,
 }
 
 /// What the platform grants.

@@ -17,6 +17,7 @@
 )]
 
 mod builtin;
+mod compare;
 mod connect;
 mod form;
 mod neutral;
@@ -26,6 +27,8 @@ mod template;
 mod text_template;
 mod variable;
 mod verify;
+
+pub(crate) use compare::{covers, overlap, told_apart};
 
 pub use builtin::{PLAIN, builtin, builtin_names, builtin_text};
 pub use connect::{ConnectRules, Limits, SessionRule, WillRule};

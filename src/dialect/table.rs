@@ -256,6 +256,7 @@ fn unknown_variable(variables: &[Variable], name: &str, line: usize, key: &str, 
 
 fn read_connect(mut table: Table<'_>) -> ConnectRules {
     let rules = ConnectRules {
+        line: table.line(),
         client_identifier: read_text_template(&mut table, "client_id"),
         client_identifier_bytes_max: table
             .integer("client_id_bytes_max", 1..=65_535)

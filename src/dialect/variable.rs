@@ -100,6 +100,14 @@ impl NameRule {
         Ok(())
     }
 
+    /// Whether a legal name may hold this character.
+    #[must_use]
+    pub fn may_hold(&self, letter: char) -> bool {
+        let listed =
+            |punctuation: &str| letter.is_ascii_alphanumeric() || punctuation.contains(letter);
+        letter != '/' && self.punctuation.as_deref().is_none_or(listed)
+    }
+
     /// Whether the text has a meaning of its own on this platform.
     #[must_use]
     pub fn is_reserved(&self, text: &str) -> bool {

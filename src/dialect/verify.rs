@@ -3,15 +3,17 @@
 
 use crate::document::Document;
 
-use super::form::{Binding, Form, When};
+use super::compare::{covers, overlap, told_apart};
+use super::form::{Binding, Form};
 use super::neutral::{Kind, Part, Sender};
 use super::table::Dialect;
-use super::template::Level;
+use super::text_template::Token;
 use super::variable::Role;
 
 /// Reports every fault of a dialect that its table's text alone doesn't show.
 pub(super) fn verify(dialect: &Dialect, document: &Document<'_>) {
     check_name(dialect, document);
+    check_client_identifier(dialect, document);
     for form in &dialect.forms {
         check_bindings(dialect, form, document);
         check_parts(dialect, form, document);
@@ -28,6 +30,33 @@ fn check_name(dialect: &Dialect, document: &Document<'_>) {
     if dialect.name.is_empty() || !dialect.name.bytes().all(legal) {
         let message = "has characters that a name can't have";
         document.fault(1, "name", message, "use lower-case letters, digits, `-`, `.` and `_`");
+    }
+}
+
+/// Two devices may never have the same client identifier: `a_b` and `c` would take the session of `a` and `b_c`.
+fn check_client_identifier(dialect: &Dialect, document: &Document<'_>) {
+    let Some(template) = &dialect.connect.client_identifier else { return };
+    let [_, tokens] = template.variants();
+    for three in tokens.windows(3) {
+        let [Token::Variable(first), Token::Literal(between), Token::Variable(second)] = three
+        else {
+            continue;
+        };
+        let part = |name: &str| {
+            let known = dialect.variable(name)?;
+            matches!(known.role, Role::Part(_)).then_some(&known.rule)
+        };
+        // A setting is the same for all devices, or is not rendered.
+        let (Some(before), Some(behind)) = (part(first), part(second)) else { continue };
+        if between.chars().any(|letter| !before.may_hold(letter) || !behind.may_hold(letter)) {
+            continue;
+        }
+        let message =
+            format!("nobody could say where `{{{first}}}` ends: it may hold `{between}` itself");
+        let remedy = format!(
+            "put a `/` between the two, or say which punctuation the names have: `{first} = {{ punctuation = \"-.\" }}`"
+        );
+        document.fault(dialect.connect.line, "connect.client_id", message, remedy);
     }
 }
 
@@ -98,18 +127,6 @@ fn check_readings(dialect: &Dialect, sender: Sender, document: &Document<'_>) {
     }
 }
 
-/// Whether payload conditions keep two forms apart: the earlier one looks for what the later doesn't.
-fn told_apart(earlier: Option<&When>, later: Option<&When>) -> bool {
-    match (earlier, later) {
-        (Some(earlier), Some(later)) => {
-            earlier.member == later.member
-                && !earlier.values.iter().any(|value| later.values.contains(value))
-        }
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
-}
-
 enum Clash {
     /// The earlier form matches all that the later one does.
     Unreachable,
@@ -155,79 +172,6 @@ fn report(clash: Clash, earlier: &Form, later: &Form, document: &Document<'_>) {
         ),
     };
     document.fault(later.line, "topic.template", message, remedy);
-}
-
-/// Whether some topic matches both.
-fn overlap(dialect: &Dialect, one: &[Level], other: &[Level]) -> bool {
-    let mut pairs = one.iter().zip(other);
-    for (first, second) in pairs.by_ref() {
-        if matches!(first, Level::Rest { .. }) || matches!(second, Level::Rest { .. }) {
-            return true;
-        }
-        if !levels_meet(dialect, first, second) {
-            return false;
-        }
-    }
-    one.len() == other.len()
-}
-
-fn levels_meet(dialect: &Dialect, one: &Level, other: &Level) -> bool {
-    match (one, other) {
-        (Level::Literal(first), Level::Literal(second)) => first == second,
-        (Level::Literal(literal), capture) | (capture, Level::Literal(literal)) => {
-            takes(dialect, capture, literal)
-        }
-        (
-            Level::Capture { prefix: first, suffix: first_end, .. },
-            Level::Capture { prefix: second, suffix: second_end, .. },
-        ) => {
-            (first.starts_with(&**second) || second.starts_with(&**first))
-                && (first_end.ends_with(&**second_end) || second_end.ends_with(&**first_end))
-        }
-        (Level::Rest { .. }, _) | (_, Level::Rest { .. }) => true,
-    }
-}
-
-/// Whether a capture takes a literal level.
-fn takes(dialect: &Dialect, capture: &Level, literal: &str) -> bool {
-    let Level::Capture { variable, prefix, suffix } = capture else { return true };
-    let inside = literal.strip_prefix(&**prefix).and_then(|rest| rest.strip_suffix(&**suffix));
-    let reserved = dialect
-        .variable(variable)
-        .is_some_and(|variable| variable.rule.is_reserved(inside.unwrap_or("")));
-    inside.is_some_and(|inside| !inside.is_empty()) && !reserved
-}
-
-/// Whether each topic of `narrow` matches `wide`.
-fn covers(dialect: &Dialect, wide: &[Level], narrow: &[Level]) -> bool {
-    for (at, level) in wide.iter().enumerate() {
-        if matches!(level, Level::Rest { .. }) {
-            return narrow.len() > at;
-        }
-        let Some(inner) = narrow.get(at) else { return false };
-        let covered = match (level, inner) {
-            (Level::Literal(first), Level::Literal(second)) => first == second,
-            (Level::Literal(_), _) | (_, Level::Rest { .. }) => false,
-            (capture, Level::Literal(literal)) => takes(dialect, capture, literal),
-            (
-                Level::Capture { prefix, suffix, variable },
-                Level::Capture { prefix: p, suffix: s, variable: v },
-            ) => {
-                let reserved =
-                    dialect.variable(variable).map_or(&[][..], |variable| &variable.rule.reserved);
-                let inner_reserved =
-                    dialect.variable(v).map_or(&[][..], |variable| &variable.rule.reserved);
-                p.starts_with(&**prefix)
-                    && s.ends_with(&**suffix)
-                    && reserved.iter().all(|word| inner_reserved.contains(word))
-            }
-            (Level::Rest { .. }, _) => true,
-        };
-        if !covered {
-            return false;
-        }
-    }
-    wide.len() == narrow.len()
 }
 
 #[cfg(test)]
@@ -315,6 +259,35 @@ mod tests {
         );
         assert!(found.iter().any(|fault| fault.contains("did you mean `telemetry`?")), "{found:?}");
         assert!(found.iter().any(|fault| fault.contains("did you mean `json`?")), "{found:?}");
+    }
+
+    #[test]
+    fn a_client_identifier_says_where_each_name_ends() {
+        let table = |variables: &str, template: &str| {
+            let form = form("device", "{site}/{device}/up", "");
+            faults(&format!("{variables}{form}[connect]\nclient_id = \"{template}\"\n"))
+        };
+        let found = table("", "{gateway}_{device}");
+        assert!(found[0].contains("where `{gateway}` ends"), "{found:?}");
+        assert!(found[0].contains("t.toml:8"), "{found:?}");
+        assert_eq!(table("", "{gateway}/{device}"), Vec::<String>::new(), "no name has a `/`");
+        let plain = "[variables]\ngateway = { punctuation = \"-\" }\n";
+        assert_eq!(table(plain, "{gateway}_{device}"), Vec::<String>::new());
+        let nonce = "[variables]\nnonce = { about = \"anything\" }\n";
+        assert_eq!(
+            table(nonce, "{device}[_{nonce}]"),
+            Vec::<String>::new(),
+            "ends at the last `_`"
+        );
+    }
+
+    #[test]
+    fn a_reserved_word_is_no_gap_where_it_can_not_stand() {
+        let reserved = "[variables]\ndevice = { reserved = [\"json\"] }\nchannel = {}\n";
+        let text = form("device", "{site}/{device}", "")
+            + &form("device", "{site}/x-{channel}", "address = { device = \"x\" }");
+        let found = faults(&(reserved.to_owned() + &text));
+        assert!(found[0].contains("is never read"), "{found:?}");
     }
 
     #[test]
