@@ -20,6 +20,7 @@ mod builtin;
 mod compare;
 mod connect;
 mod form;
+mod form_table;
 mod neutral;
 mod secret;
 mod table;
