@@ -1,16 +1,18 @@
 //! A lane: all forms that one side reads in one direction, each with the form of the other side that says the
 //! same. Compiled once per pair; finding a topic's route costs the forms of its own number of levels.
 
-use crate::dialect::{Binding, Dialect, Form, Kind, Part, RetainRule, Sender, When};
+use crate::dialect::{Dialect, Form, Kind, Part, RetainRule, Sender, When};
 use crate::mqtt::Qos;
 use crate::payload::body::Manner;
 use crate::payload::{Passage, Shape, json};
 
+use super::identity::Identity;
 use super::manner;
 use super::options::PayloadOptions;
 use super::pattern::{Captures, LEVELS_MAX, Levels, MissingSecret, Pattern, SLOTS};
 use super::reason::{Reason, Refusal};
-use super::render::{self, Missing, Op, Program, Source, Supply};
+use super::render::{self, Missing, Op, Program, Source, Supply, Toward, supplied_parts};
+use super::rivals::Rivals;
 use super::side::Side;
 
 /// Level counts with a list of their own; longer topics share the last one.
@@ -64,6 +66,8 @@ pub(crate) struct Target {
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
     pub(crate) ops: Box<[Op]>,
+    /// Forms that are read before this one.
+    pub(crate) rivals: Rivals,
     /// The topic needs a channel, and only the payload names it.
     pub(crate) needs_channel: bool,
     /// The topic has the channel in it.
@@ -78,6 +82,31 @@ pub(crate) struct Target {
     pub(crate) payload_bytes_max: usize,
     /// The channel has no place in the target.
     pub(crate) loses_channel: bool,
+}
+
+impl Target {
+    /// The target with the forms of its side that are read before it.
+    fn guarded(self, side: &Side) -> Self {
+        let rivals = side.dialect.forms.get(self.form).and_then(|written| {
+            let levels = written.template.variants().into_iter().nth(self.variant)?;
+            Some(Rivals::find(written, &levels, side))
+        });
+        Self { rivals: rivals.unwrap_or_default(), ..self }
+    }
+
+    /// Appends the topic, which the platform reads as nothing else. On an error `out` holds a part of it.
+    pub(crate) fn render(
+        &self,
+        captures: &Captures<'_>,
+        identity: &Identity,
+        toward: Toward,
+        channel: Option<&str>,
+        out: &mut String,
+    ) -> Result<(), Refusal> {
+        let start = out.len();
+        render::render(&self.ops, captures, identity, toward, channel, out)?;
+        self.rivals.check(out.get(start..).unwrap_or(""))
+    }
 }
 
 /// What a payload has to be before it may pass.
@@ -302,7 +331,7 @@ fn best_target(form: &Form, pattern: &Pattern, pair: &Towards<'_>) -> Result<Tar
             }
         }
     }
-    best.map(|best| best.target).ok_or_else(|| no_target(form.kind, missing))
+    best.map(|best| best.target.guarded(target)).ok_or_else(|| no_target(form.kind, missing))
 }
 
 /// Whether `written` can say what `form` says: the same kind and sender, and no other constant channel.
@@ -336,6 +365,7 @@ fn into_target(
         passage: if needs_channel { Passage::Rewrite } else { form.shape.passage(written.shape) },
         manner: Manner::Shape,
         ops,
+        rivals: Rivals::default(),
         reading: if form.shape.is_json() { Reading::Json } else { Reading::AnyBytes },
         qos_max: written.qos_max.unwrap_or(dialect.limits.qos_max).min(dialect.limits.qos_max),
         retain: written.retain.unwrap_or(dialect.limits.retain),
@@ -365,31 +395,4 @@ fn no_target(kind: Kind, missing: Option<Box<str>>) -> NoTarget {
     // A platform without gateways has nothing to attach to.
     let is_local = matches!(kind, Kind::Attach | Kind::Detach);
     NoTarget { refusal, missing, is_local }
-}
-
-/// The parts of the address that a form gives: its own bindings, its captures, then the configured values.
-fn supplied_parts(source: &Side, form: &Form, pattern: &Pattern) -> Vec<(Part, Source)> {
-    let mut parts: Vec<(Part, Source)> = Vec::new();
-    for (part, binding) in &form.address {
-        let bound = match binding {
-            Binding::Constant(text) => Some(Source::Fixed(text.clone())),
-            Binding::Variable(name) => match source.value(name) {
-                Some(value) => Some(Source::Fixed(value.reveal().into())),
-                None => pattern.slot(name).map(Source::Slot),
-            },
-        };
-        parts.extend(bound.map(|bound| (*part, bound)));
-    }
-    for (slot, name) in pattern.variables.iter().enumerate() {
-        if let Some(part) = source.dialect.part_of(form, name) {
-            parts.push((part, Source::Slot(slot)));
-        }
-    }
-    for (_, part) in Part::WORDS {
-        let known = parts.iter().any(|(given, _)| *given == part);
-        if let Some(value) = source.part_value(part).filter(|_| !known) {
-            parts.push((part, Source::Fixed(value.reveal().into())));
-        }
-    }
-    parts
 }

@@ -29,6 +29,7 @@ mod pattern;
 mod reason;
 mod render;
 mod rewrite;
+mod rivals;
 mod side;
 mod translator;
 

@@ -1,9 +1,9 @@
 //! Rendering: the program that writes a target topic from what a source form captured.
 
-use crate::dialect::{Level, NameRule, Part, Role, Secret};
+use crate::dialect::{Binding, Form, Level, NameRule, Part, Role, Secret};
 
 use super::identity::Identity;
-use super::pattern::Captures;
+use super::pattern::{Captures, Pattern};
 use super::reason::{Reason, Refusal};
 use super::side::{Side, Value};
 
@@ -138,6 +138,33 @@ pub(crate) struct Supply<'a> {
     pub(crate) target: &'a Side,
     /// The part that a variable of the target form stands for.
     pub(crate) part_of: &'a dyn Fn(&str) -> Option<Part>,
+}
+
+/// The parts of the address that a form gives: its own bindings, its captures, then the configured values.
+pub(crate) fn supplied_parts(source: &Side, form: &Form, pattern: &Pattern) -> Vec<(Part, Source)> {
+    let mut parts: Vec<(Part, Source)> = Vec::new();
+    for (part, binding) in &form.address {
+        let bound = match binding {
+            Binding::Constant(text) => Some(Source::Fixed(text.clone())),
+            Binding::Variable(name) => match source.value(name) {
+                Some(value) => Some(Source::Fixed(value.reveal().into())),
+                None => pattern.slot(name).map(Source::Slot),
+            },
+        };
+        parts.extend(bound.map(|bound| (*part, bound)));
+    }
+    for (slot, name) in pattern.variables.iter().enumerate() {
+        if let Some(part) = source.dialect.part_of(form, name) {
+            parts.push((part, Source::Slot(slot)));
+        }
+    }
+    for (_, part) in Part::WORDS {
+        let known = parts.iter().any(|(given, _)| *given == part);
+        if let Some(value) = source.part_value(part).filter(|_| !known) {
+            parts.push((part, Source::Fixed(value.reveal().into())));
+        }
+    }
+    parts
 }
 
 /// A compiled target, before it is known whether it is the best.

@@ -14,7 +14,7 @@ use super::lane::{Found, Target};
 use super::message::{Incoming, Scratch};
 use super::options::{BinaryRule, PayloadOptions};
 use super::reason::{Note, Notes, Reason, Refusal};
-use super::render::{self, Toward};
+use super::render::Toward;
 use super::translator::{Pair, clamped_qos, clamped_retain, notes_of};
 
 /// What a rewriting needs to know of the pair and the message.
@@ -192,7 +192,7 @@ impl Rewriting<'_, '_> {
         let topic = scratch.topics.len();
         let (captures, topics) = (&self.found.captures, &mut scratch.topics);
         let identity = &self.pair.identity;
-        render::render(&target.ops, captures, identity, self.toward, Some(name), topics)?;
+        target.render(captures, identity, self.toward, Some(name), topics)?;
         let start = scratch.payloads.len();
         let shapes = (*shape, target.shape);
         let out = &mut scratch.payloads;

@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::lane::{Found, Lane, Reading, Target};
 use super::message::{Incoming, Scratch, Translated};
 use super::reason::{Note, Notes, Reason, Refusal};
-use super::render::{self, Toward};
+use super::render::Toward;
 use super::rewrite::{self, Rewriting};
 use super::side::{Side, Value};
 
@@ -108,14 +108,7 @@ impl Translator {
             Rewriting { pair, toward, found: &found, message }.run(target, scratch)?;
             return Ok(scratch.translated(message));
         }
-        render::render(
-            &target.ops,
-            &found.captures,
-            &pair.identity,
-            toward,
-            None,
-            &mut scratch.topics,
-        )?;
+        target.render(&found.captures, &pair.identity, toward, None, &mut scratch.topics)?;
         if target.reading == Reading::Json {
             json::validate(message.payload, json::DEPTH_LIMIT).map_err(not_json)?;
         }
@@ -267,7 +260,7 @@ impl Pair {
     ) -> Result<(), Refusal> {
         let Found { route, captures } = lane.find_first(topic)?;
         let target = route.target.as_ref().map_err(|none| none.refusal)?;
-        render::render(&target.ops, &captures, &self.identity, toward, None, out)
+        target.render(&captures, &self.identity, toward, None, out)
     }
 }
 
