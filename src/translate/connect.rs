@@ -3,6 +3,7 @@
 use crate::dialect::{NameRule, Part, Role, Secret, TextTemplate, Token};
 
 use super::identity::Identity;
+use super::name_check::NameCheck;
 use super::reason::{Reason, Refusal};
 use super::render::{Toward, device as render_device};
 use super::side::{Side, Value};
@@ -142,8 +143,8 @@ fn names_of(
         return Ok(SessionNames::default());
     };
     let mut there = String::new();
-    let rule = rule_of(upstream, Part::Device);
-    render_device(own, &rule, identity, Toward::Upstream, &mut there)?;
+    let check = NameCheck::of_one_level(&rule_of(upstream, Part::Device));
+    render_device(own, &check, identity, Toward::Upstream, &mut there)?;
     Ok(SessionNames { device: Some(own.into()), upstream_device: Some(there.into()) })
 }
 

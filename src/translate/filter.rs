@@ -10,6 +10,7 @@ use crate::mqtt::topic;
 use super::connect::SessionNames;
 use super::identity::Identity;
 use super::lane::Lane;
+use super::name_check::NameCheck;
 use super::reason::{Reason, Refusal};
 use super::render::{self, Toward};
 use super::side::Side;
@@ -180,7 +181,13 @@ fn push_level(
                 .variable(variable)
                 .map(|known| known.rule.clone())
                 .unwrap_or_default();
-            render::device(&name, &rule, context.identity, Toward::Upstream, out)?;
+            render::device(
+                &name,
+                &NameCheck::of_one_level(&rule),
+                context.identity,
+                Toward::Upstream,
+                out,
+            )?;
         }
         (Some(Part::Device), _) => {
             out.push_str(context.names.upstream_device.as_deref().ok_or(NO_DEVICE)?)

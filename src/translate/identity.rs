@@ -66,25 +66,39 @@ impl Identity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixRule {
     prefix: Box<str>,
+    /// By byte, whether it stays as it is.
+    unreserved: Box<[bool; 256]>,
 }
 
 impl PrefixRule {
     /// A rule with this prefix, which may be empty.
     #[must_use]
     pub fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.into() }
+        let unreserved = std::array::from_fn(|byte| u8::try_from(byte).is_ok_and(is_unreserved));
+        Self { prefix: prefix.into(), unreserved: Box::new(unreserved) }
     }
 
     /// Appends the upstream name.
     fn apply(&self, device: &str, out: &mut String) {
         out.push_str(&self.prefix);
-        encode_into(device, out);
+        if self.stays(device) {
+            out.push_str(device);
+        } else {
+            encode_into(device, out);
+        }
+    }
+
+    /// Whether the name has nothing to encode, as most haven't.
+    #[inline]
+    fn stays(&self, name: &str) -> bool {
+        let stays = |byte: u8| self.unreserved.get(usize::from(byte)).is_some_and(|stays| *stays);
+        name.bytes().fold(true, |all, byte| all & stays(byte))
     }
 
     /// Appends the device name, if the rule gives exactly this upstream name for it.
     fn invert(&self, upstream: &str, out: &mut String) -> Result<(), Refusal> {
         let encoded = upstream.strip_prefix(&*self.prefix).ok_or(FOREIGN)?;
-        if encoded.bytes().all(is_unreserved) {
+        if self.stays(encoded) {
             out.push_str(encoded);
             return Ok(());
         }
@@ -104,10 +118,6 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 fn encode_into(text: &str, out: &mut String) {
-    if text.bytes().all(is_unreserved) {
-        out.push_str(text);
-        return;
-    }
     for byte in text.bytes() {
         if is_unreserved(byte) {
             out.push(char::from(byte));

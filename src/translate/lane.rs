@@ -7,12 +7,13 @@ use crate::payload::body::Manner;
 use crate::payload::{Passage, Shape, json};
 
 use super::identity::Identity;
+use super::levels::{Captures, LEVELS_MAX, Levels, SLOTS};
 use super::manner;
 use super::options::PayloadOptions;
-use super::pattern::{Captures, LEVELS_MAX, Levels, MissingSecret, Pattern, SLOTS};
+use super::pattern::{MissingSecret, Pattern};
 use super::reason::{Reason, Refusal};
 use super::render::{self, Missing, Op, Program, Source, Supply, Toward, supplied_parts};
-use super::rivals::Rivals;
+use super::rivals::{Given, Rivals};
 use super::side::Side;
 
 /// Level counts with a list of their own; longer topics share the last one.
@@ -86,10 +87,10 @@ pub(crate) struct Target {
 
 impl Target {
     /// The target with the forms of its side that are read before it.
-    fn guarded(self, side: &Side) -> Self {
+    fn guarded(self, side: &Side, parts: &[(Part, Source)]) -> Self {
         let rivals = side.dialect.forms.get(self.form).and_then(|written| {
             let levels = written.template.variants().into_iter().nth(self.variant)?;
-            Some(Rivals::find(written, &levels, side))
+            Some(Rivals::find(written, &levels, side, parts))
         });
         Self { rivals: rivals.unwrap_or_default(), ..self }
     }
@@ -105,7 +106,7 @@ impl Target {
     ) -> Result<(), Refusal> {
         let start = out.len();
         render::render(&self.ops, captures, identity, toward, channel, out)?;
-        self.rivals.check(out.get(start..).unwrap_or(""))
+        self.rivals.check(out.get(start..).unwrap_or(""), Given { captures, channel })
     }
 }
 
@@ -331,7 +332,8 @@ fn best_target(form: &Form, pattern: &Pattern, pair: &Towards<'_>) -> Result<Tar
             }
         }
     }
-    best.map(|best| best.target.guarded(target)).ok_or_else(|| no_target(form.kind, missing))
+    best.map(|best| best.target.guarded(target, &parts))
+        .ok_or_else(|| no_target(form.kind, missing))
 }
 
 /// Whether `written` can say what `form` says: the same kind and sender, and no other constant channel.

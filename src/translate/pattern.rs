@@ -4,71 +4,8 @@
 
 use crate::dialect::{Level, Secret};
 
+use super::levels::{Captures, Levels};
 use super::side::{Side, Value};
-
-/// Topics with more levels than this can only match a form whose last variable takes the rest.
-pub(crate) const LEVELS_MAX: usize = 24;
-
-/// Captures of one form at most; more is a fault of the table, reported when the pair is compiled.
-pub(crate) const SLOTS: usize = 8;
-
-/// A topic with the places of its levels.
-pub(crate) struct Levels<'t> {
-    topic: &'t str,
-    /// End of each level, for as many as there is room.
-    ends: [u32; LEVELS_MAX],
-    /// All levels of the topic, also those without a place.
-    pub(crate) count: usize,
-}
-
-impl<'t> Levels<'t> {
-    pub(crate) fn split(topic: &'t str) -> Self {
-        let mut ends = [0; LEVELS_MAX];
-        let mut count = 0;
-        let separators = memchr::memchr_iter(b'/', topic.as_bytes());
-        for end in separators.chain(std::iter::once(topic.len())) {
-            if let Some(place) = ends.get_mut(count) {
-                // A topic name is at most 65,535 bytes (MQTT 1.5.3).
-                *place = u32::try_from(end).unwrap_or(u32::MAX);
-            }
-            count += 1;
-        }
-        Self { topic, ends, count }
-    }
-
-    fn start(&self, level: usize) -> usize {
-        match level.checked_sub(1).and_then(|before| self.ends.get(before)) {
-            Some(end) => *end as usize + 1,
-            None => 0,
-        }
-    }
-
-    fn level(&self, level: usize) -> &'t str {
-        let end = self.ends.get(level).map_or(self.topic.len(), |end| *end as usize);
-        self.topic.get(self.start(level)..end).unwrap_or("")
-    }
-
-    fn rest(&self, level: usize) -> &'t str {
-        self.topic.get(self.start(level)..).unwrap_or("")
-    }
-}
-
-/// What the variables of a form took from a topic, in the order of the form's variables.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Captures<'t>([&'t str; SLOTS]);
-
-impl<'t> Captures<'t> {
-    /// The text of a slot; empty for a slot that the form doesn't have.
-    pub(crate) fn text(&self, slot: usize) -> &'t str {
-        self.0.get(slot).copied().unwrap_or("")
-    }
-
-    fn set(&mut self, slot: usize, text: &'t str) {
-        if let Some(place) = self.0.get_mut(slot) {
-            *place = text;
-        }
-    }
-}
 
 /// A form's levels with the configured values put in.
 #[derive(Debug, Clone)]
@@ -126,32 +63,33 @@ impl Pattern {
     }
 
     /// The captures, if the topic has this form. The caller has checked [`Pattern::takes`].
+    #[inline]
     pub(crate) fn captures<'t>(&self, topic: &Levels<'t>) -> Option<Captures<'t>> {
         // Literals tell most forms apart, and comparing them is cheap.
         for (at, literal) in &self.literals {
-            if topic.level(*at).as_bytes() != literal.as_bytes() {
+            if topic.level(*at) != literal.as_bytes() {
                 return None;
             }
         }
-        let mut captures = Captures([""; SLOTS]);
+        let mut captures = topic.captures();
         for (at, level) in &self.others {
             match level {
                 LevelPattern::Capture { slot, prefix, suffix, reserved } => {
                     let inside = within(topic.level(*at), prefix, suffix)?;
-                    if inside.is_empty() || reserved.iter().any(|word| **word == *inside) {
+                    if inside.is_empty() || reserved.iter().any(|word| word.as_bytes() == inside) {
                         return None;
                     }
-                    captures.set(*slot, inside);
+                    captures.set(*slot, topic.span(*at, prefix.len(), suffix.len()));
                 }
                 LevelPattern::Secret(secret) => {
-                    if !secret.is(topic.level(*at).as_bytes()) {
+                    if !secret.is(topic.level(*at)) {
                         return None;
                     }
                 }
                 LevelPattern::Rest { slot } => {
                     let rest = topic.rest(*at);
                     // An empty level inside would render differently on a platform that joins levels.
-                    if rest.split('/').any(str::is_empty) {
+                    if topic.bytes(rest).split(|byte| *byte == b'/').any(<[u8]>::is_empty) {
                         return None;
                     }
                     captures.set(*slot, rest);
@@ -163,11 +101,12 @@ impl Pattern {
 }
 
 /// What stands between a prefix and a suffix, which mostly are empty.
-fn within<'t>(level: &'t str, prefix: &str, suffix: &str) -> Option<&'t str> {
+#[inline]
+fn within<'t>(level: &'t [u8], prefix: &str, suffix: &str) -> Option<&'t [u8]> {
     if prefix.is_empty() && suffix.is_empty() {
         return Some(level);
     }
-    level.strip_prefix(prefix)?.strip_suffix(suffix)
+    level.strip_prefix(prefix.as_bytes())?.strip_suffix(suffix.as_bytes())
 }
 
 /// A compiled level, sorted by what it costs to compare.

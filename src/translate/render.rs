@@ -1,9 +1,11 @@
 //! Rendering: the program that writes a target topic from what a source form captured.
 
-use crate::dialect::{Binding, Form, Level, NameRule, Part, Role, Secret};
+use crate::dialect::{Binding, Form, Level, Part, Role, Secret};
 
 use super::identity::Identity;
-use super::pattern::{Captures, Pattern};
+use super::levels::Captures;
+use super::name_check::NameCheck;
+use super::pattern::Pattern;
 use super::reason::{Reason, Refusal};
 use super::side::{Side, Value};
 
@@ -22,11 +24,11 @@ pub(crate) enum Op {
     /// Append this secret of the target's own side.
     Secret(Secret),
     /// Append a name that both sides share.
-    Copy { source: Source, rule: Box<NameRule>, span: Span },
+    Copy { source: Source, check: Box<NameCheck>, span: Span },
     /// Append the device's name on the target's side.
-    Device { source: Source, rule: Box<NameRule> },
+    Device { source: Source, check: Box<NameCheck> },
     /// Append the channel that the payload names.
-    PayloadChannel { rule: Box<NameRule>, span: Span },
+    PayloadChannel { check: Box<NameCheck>, span: Span },
 }
 
 /// Where a name comes from.
@@ -81,16 +83,16 @@ pub(crate) fn render(
         match op {
             Op::Literal(text) => out.push_str(text),
             Op::Secret(secret) => out.push_str(secret.reveal()),
-            Op::Copy { source, rule, span } => copy(source.text(captures), rule, *span, out)?,
-            Op::Device { source, rule } => {
-                device(source.text(captures), rule, identity, toward, out)?
+            Op::Copy { source, check, span } => copy(source.text(captures), check, *span, out)?,
+            Op::Device { source, check } => {
+                device(source.text(captures), check, identity, toward, out)?
             }
-            Op::PayloadChannel { rule, span } => {
+            Op::PayloadChannel { check, span } => {
                 let channel = channel.filter(|channel| !channel.is_empty()).ok_or(NO_CHANNEL)?;
                 if channel.contains(['+', '#', '\0']) || channel.split('/').any(str::is_empty) {
                     return Err(ILLEGAL);
                 }
-                copy(channel, rule, *span, out)?;
+                copy(channel, check, *span, out)?;
             }
         }
     }
@@ -100,20 +102,25 @@ pub(crate) fn render(
     Ok(())
 }
 
-fn copy(name: &str, rule: &NameRule, span: Span, out: &mut String) -> Result<(), Refusal> {
-    rule.check(name).map_err(|_| ILLEGAL)?;
+#[inline]
+fn copy(name: &str, check: &NameCheck, span: Span, out: &mut String) -> Result<(), Refusal> {
+    if !check.takes(name) {
+        return Err(ILLEGAL);
+    }
     if span == Span::Any || !name.as_bytes().contains(&b'/') {
         out.push_str(name);
         return Ok(());
     }
-    let Some(join) = rule.join else { return Err(LEVELS) };
+    let Some(join) = check.join else { return Err(LEVELS) };
     out.extend(name.chars().map(|letter| if letter == '/' { join } else { letter }));
     Ok(())
 }
 
+/// Appends the device's name on the other side. `check` is one for a single level.
+#[inline]
 pub(crate) fn device(
     name: &str,
-    rule: &NameRule,
+    check: &NameCheck,
     identity: &Identity,
     toward: Toward,
     out: &mut String,
@@ -124,10 +131,7 @@ pub(crate) fn device(
         Toward::Device => identity.to_device(name, out)?,
     }
     let rendered = out.get(start..).unwrap_or("");
-    if rendered.bytes().any(|byte| matches!(byte, b'/' | b'+' | b'#' | 0)) {
-        return Err(ILLEGAL);
-    }
-    rule.check(rendered).map_err(|_| ILLEGAL)
+    if check.takes(rendered) { Ok(()) } else { Err(ILLEGAL) }
 }
 
 /// What a source form can give a target: its parts by where they come from.
@@ -225,16 +229,19 @@ fn push_variable(
     let missing = || Missing(variable.into());
     let part = (supply.part_of)(variable).ok_or_else(missing)?;
     let rule = match supply.target.dialect.variable(variable) {
-        Some(known) if known.role != Role::Secret => Box::new(known.rule.clone()),
+        Some(known) if known.role != Role::Secret => &known.rule,
         _ => return Err(missing()),
     };
     let source =
         supply.parts.iter().find(|(given, _)| *given == part).map(|(_, source)| source.clone());
     carried.push(part);
+    let levels = || Box::new(NameCheck::of_levels(rule));
     ops.push(match (part, source) {
-        (Part::Device, Some(source)) => Op::Device { source, rule },
-        (_, Some(source)) => Op::Copy { source, rule, span },
-        (Part::Channel, None) => Op::PayloadChannel { rule, span },
+        (Part::Device, Some(source)) => {
+            Op::Device { source, check: Box::new(NameCheck::of_one_level(rule)) }
+        }
+        (_, Some(source)) => Op::Copy { source, check: levels(), span },
+        (Part::Channel, None) => Op::PayloadChannel { check: levels(), span },
         (_, None) => return Err(missing()),
     });
     Ok(())

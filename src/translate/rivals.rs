@@ -7,7 +7,8 @@
 
 use crate::dialect::{Form, Kind, Level, Part, covers, overlap, told_apart};
 
-use super::pattern::{Captures, Levels, Pattern};
+use super::levels::{Captures, Levels};
+use super::pattern::Pattern;
 use super::reason::{Reason, Refusal};
 use super::render::{Source, supplied_parts};
 use super::side::Side;
@@ -18,8 +19,24 @@ pub(crate) struct Rivals(Option<Box<Readings>>);
 
 #[derive(Debug, Clone)]
 struct Readings {
+    cue: Option<Cue>,
     meant: Reading,
     rivals: Vec<Reading>,
+}
+
+/// A name without which no rival takes the topic: each of them has a word of its own in its place.
+#[derive(Debug, Clone)]
+struct Cue {
+    name: CueName,
+    words: Vec<Box<str>>,
+}
+
+#[derive(Debug, Clone)]
+enum CueName {
+    /// It comes with the topic or from the configuration.
+    Given(Source),
+    /// The payload gives it.
+    Payload,
 }
 
 /// What a topic of one form says.
@@ -30,6 +47,14 @@ struct Reading {
     parts: Vec<(Part, Source)>,
 }
 
+/// What a message gives besides the topic that was rendered of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'g> {
+    pub(crate) captures: &'g Captures<'g>,
+    /// The channel that the payload names.
+    pub(crate) channel: Option<&'g str>,
+}
+
 const MISREAD: Refusal = Refusal::new(
     Reason::IdIllegalForTarget,
     "with this name the other platform would read the topic as another kind of message",
@@ -37,40 +62,98 @@ const MISREAD: Refusal = Refusal::new(
 
 impl Rivals {
     /// Finds what is read before the right form for some topics of `written`, one variant of a form of `side`.
-    pub(crate) fn find(written: &Form, levels: &[Level], side: &Side) -> Self {
-        let mut rivals = Vec::new();
+    /// `parts` says where the names in its topics come from.
+    pub(crate) fn find(
+        written: &Form,
+        levels: &[Level],
+        side: &Side,
+        parts: &[(Part, Source)],
+    ) -> Self {
         let read = side.dialect.forms.iter().filter(|form| {
             form.from == written.from
                 && form.is_read()
                 && side.has_form(form)
                 && !told_apart(form.when.as_ref(), written.when.as_ref())
         });
-        let mut read = read.flat_map(|form| {
-            form.template.variants().into_iter().map(move |levels| (form, levels))
+        let read = read.flat_map(|form| {
+            form.template.variants().into_iter().map(move |earlier| (form, earlier))
         });
-        let is_rival = |(form, earlier): (&Form, Vec<Level>)| {
-            if overlap(&side.dialect, &earlier, levels) {
-                rivals.extend(Reading::compile(form, &earlier, side));
-            }
-        };
-        read.by_ref()
-            .take_while(|(_, earlier)| !covers(&side.dialect, earlier, levels))
-            .for_each(is_rival);
+        let earlier = read.take_while(|(_, earlier)| !covers(&side.dialect, earlier, levels));
+        let rivals: Vec<(&Form, Vec<Level>)> =
+            earlier.filter(|(_, earlier)| overlap(&side.dialect, earlier, levels)).collect();
         if rivals.is_empty() {
             return Self::default();
         }
-        let readings = Reading::compile(written, levels, side)
-            .map(|meant| Box::new(Readings { meant, rivals }));
-        Self(readings)
+        let cue = Cue::find(written, levels, side, parts, &rivals);
+        let rivals =
+            rivals.iter().filter_map(|(form, levels)| Reading::compile(form, levels, side));
+        let rivals = rivals.collect();
+        let meant = Reading::compile(written, levels, side);
+        Self(meant.map(|meant| Box::new(Readings { cue, meant, rivals })))
     }
 
     /// Refuses a topic that would be read as something else.
     #[inline]
-    pub(crate) fn check(&self, topic: &str) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, topic: &str, given: Given<'_>) -> Result<(), Refusal> {
         match &self.0 {
             None => Ok(()),
+            Some(readings) if readings.cue.as_ref().is_some_and(|cue| !cue.shows(given)) => Ok(()),
             Some(readings) => readings.check(topic),
         }
+    }
+}
+
+impl Cue {
+    /// A variable of the target in whose place every rival has a literal, if there is one.
+    fn find(
+        written: &Form,
+        levels: &[Level],
+        side: &Side,
+        parts: &[(Part, Source)],
+        rivals: &[(&Form, Vec<Level>)],
+    ) -> Option<Self> {
+        let literal = |at: usize, rival: &[Level]| match rival.get(at) {
+            Some(Level::Literal(literal)) => Some(literal.clone()),
+            _ => None,
+        };
+        levels.iter().enumerate().find_map(|(at, level)| {
+            let (Level::Capture { variable, .. } | Level::Rest { variable }) = level else {
+                return None;
+            };
+            let part = side.dialect.part_of(written, variable)?;
+            let words: Option<Vec<_>> =
+                rivals.iter().map(|(_, rival)| literal(at, rival)).collect();
+            let plain = match level {
+                Level::Capture { prefix, suffix, .. } => prefix.is_empty() && suffix.is_empty(),
+                _ => true,
+            };
+            // A device's name is another one on this side.
+            if !plain || part == Part::Device || side.value(variable).is_some() {
+                return None;
+            }
+            let known = parts.iter().find(|(known, _)| *known == part);
+            let name = match known {
+                Some((_, source)) => CueName::Given(source.clone()),
+                None if part == Part::Channel => CueName::Payload,
+                None => return None,
+            };
+            Some(Self { name, words: words? })
+        })
+    }
+
+    /// Whether the name is one of the words, or begins with one as its first level. One that is joined from several
+    /// levels may become a word only then.
+    #[inline]
+    fn shows(&self, given: Given<'_>) -> bool {
+        let name = match &self.name {
+            CueName::Given(source) => source.text(given.captures),
+            CueName::Payload => given.channel.unwrap_or(""),
+        };
+        let name = name.as_bytes();
+        self.words.iter().any(|word| {
+            let word = word.as_bytes();
+            word.first() == name.first() && name.starts_with(word)
+        }) || name.contains(&b'/')
     }
 }
 
