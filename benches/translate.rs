@@ -5,11 +5,12 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use interlingua::dialect::builtin;
 use interlingua::mqtt::{Properties, Publish, Qos, Version, next_packet};
 use interlingua::translate::{
-    Identity, Incoming, PrefixRule, Scratch, Side, Translator, Way, compile,
+    Identity, Incoming, PrefixRule, Scratch, Side, TopicMemory, Translator, Way, compile,
 };
 
 const THINGSCALE: &[(&str, &str)] = &[("token", "TOK"), ("tenant", "acme"), ("account", "U000001")];
@@ -105,13 +106,27 @@ fn packet(topic_name: &str, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// What a session and its shard keep from message to message.
+#[derive(Default)]
+struct Kept {
+    memory: TopicMemory,
+    scratch: Scratch,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { scratch: Scratch::at(1_567_677_926_000, 1), ..Self::default() }
+    }
+}
+
 /// View, rules, encoding.
-fn pass(translator: &Translator, bytes: &[u8], scratch: &mut Scratch, out: &mut Vec<u8>) {
+fn pass(translator: &Translator, bytes: &[u8], kept: &mut Kept, out: &mut Vec<u8>) {
+    let Kept { memory, scratch } = kept;
     let raw = next_packet(bytes, Version::V311, usize::MAX).unwrap().unwrap();
     let Publish { topic_name, payload, qos, retain, .. } =
         Publish::decode(raw, Version::V311).unwrap();
     let translated = translator
-        .publish(Way::Up, &Incoming { topic_name, payload, qos, retain }, scratch)
+        .publish(Way::Up, &Incoming { topic_name, payload, qos, retain }, memory, scratch)
         .unwrap();
     for message in translated.messages() {
         let publish = Publish {
@@ -139,17 +154,18 @@ fn translate(criterion: &mut Criterion) {
     for case in CASES {
         let translator = translator(case);
         let bytes = packet(case.topic, case.payload);
-        let (mut scratch, mut out) = (Scratch::at(1_567_677_926_000, 1), Vec::new());
-        pass(&translator, &bytes, &mut scratch, &mut out);
+        let (mut kept, mut out) = (Kept::new(), Vec::new());
+        pass(&translator, &bytes, &mut kept, &mut out);
         check(case, &out);
         group.bench_function(format!("{}_to_{}/64B", case.from.0, case.to.0), |bencher| {
             bencher.iter(|| {
                 out.clear();
-                pass(&translator, black_box(&bytes), &mut scratch, &mut out);
+                pass(&translator, black_box(&bytes), &mut kept, &mut out);
                 black_box(out.len())
             });
         });
     }
+    new_topics(&mut group);
     let bytes = packet(CASES[0].topic, CASES[0].payload);
     let mut out = Vec::new();
     group.bench_function("baseline/copy/64B", |bencher| {
@@ -160,6 +176,25 @@ fn translate(criterion: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+/// The first case with more topics than a session remembers, in turn: each is a new one when it comes.
+fn new_topics(group: &mut BenchmarkGroup<'_, WallTime>) {
+    let case = &CASES[0];
+    let translator = translator(case);
+    let topics = |tag| packet(&case.topic.replace("room1", &format!("room{tag}")), case.payload);
+    let packets: Vec<_> = (1..=8).map(topics).collect();
+    let (mut kept, mut out) = (Kept::new(), Vec::new());
+    pass(&translator, &packets[0], &mut kept, &mut out);
+    check(case, &out);
+    let mut packets = packets.iter().cycle();
+    group.bench_function(format!("{}_to_{}/64B_new_topic", case.from.0, case.to.0), |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            pass(&translator, black_box(packets.next().unwrap()), &mut kept, &mut out);
+            black_box(out.len())
+        });
+    });
 }
 
 criterion_group!(benches, translate);

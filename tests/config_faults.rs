@@ -2,7 +2,7 @@
 
 use interlingua::config::{Config, Lookup, load};
 use interlingua::mqtt::Qos;
-use interlingua::translate::{Incoming, Reason, Scratch, Translated, Way};
+use interlingua::translate::{Incoming, Reason, Scratch, TopicMemory, Translated, Way};
 
 fn outside(lookup: Lookup<'_>) -> Result<String, String> {
     match lookup {
@@ -307,7 +307,12 @@ fn passes(config: &Config, token: &str) -> Result<String, Reason> {
     let message =
         Incoming { topic_name: &topic, payload: b"1", qos: Qos::AtMostOnce, retain: false };
     let mut scratch = Scratch::default();
-    let translated = config.listeners[0].plan.translator.publish(Way::Up, &message, &mut scratch);
+    let translated = config.listeners[0].plan.translator.publish(
+        Way::Up,
+        &message,
+        &mut TopicMemory::default(),
+        &mut scratch,
+    );
     let topic =
         |out: Translated<'_>| out.messages().map(|sent| sent.topic_name).collect::<String>();
     translated.map(topic).map_err(|refusal| refusal.reason)

@@ -22,7 +22,7 @@ use interlingua::session::{self, OnRefusal, Session, SessionLimits, SessionPlan,
 use interlingua::translate::{
     BinaryRule, CommandRule, Explanation, Identity, IdentityTable, Incoming, KeyedRule,
     PayloadOptions, PrefixRule, ReportRule, Scratch, Sent, SessionNames, Side, StateRule,
-    Translator, Way, compile, explain,
+    TopicMemory, Translator, Way, compile, explain,
 };
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
@@ -434,7 +434,7 @@ fn then() -> Scratch {
 }
 
 fn publish(translator: &Translator, way: Way, message: &Message) -> Outcome {
-    match translator.publish(way, &incoming(message), &mut then()) {
+    match translator.publish(way, &incoming(message), &mut TopicMemory::default(), &mut then()) {
         Ok(out) => Outcome::Sent {
             messages: out
                 .messages()

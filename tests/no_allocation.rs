@@ -99,6 +99,16 @@ fn a_message_whose_topic_is_translated_allocates_nothing() {
 }
 
 #[test]
+fn more_topics_than_a_session_remembers_allocate_nothing() {
+    let of = |number: usize| format!("TOK/json/1085266243/room{}", "x".repeat(number));
+    let topics = (0..8).map(of).map(|topic| publish(&topic, Qos::AtMostOnce));
+    let up: Vec<u8> = topics.collect::<Vec<_>>().concat();
+    // A round first grows each place to the longest topic that it ever holds; eight topics in four places.
+    let down = publish("/plant/d1085266243/commands", Qos::AtMostOnce);
+    assert_eq!(allocations(thingscale_to_omnicore(), &up, &down), 0);
+}
+
+#[test]
 fn a_message_that_passes_allocates_nothing() {
     let up = publish("a/b", Qos::AtLeastOnce);
     let down = publish("c/d", Qos::AtLeastOnce);

@@ -6,7 +6,7 @@ use interlingua::dialect::builtin;
 use interlingua::mqtt::Qos;
 use interlingua::translate::{
     ConnectRefusal, Identity, IdentityTable, Incoming, Note, PrefixRule, Reason, Scratch,
-    SessionNames, Side, Translator, Way, compile,
+    SessionNames, Side, TopicMemory, Translator, Way, compile,
 };
 
 fn side(dialect: &str, values: &[(&str, &str)]) -> Side {
@@ -50,11 +50,18 @@ fn sent(
 ) -> Result<String, Reason> {
     let mut scratch = Scratch::default();
     let message = Incoming { topic_name, payload, qos: Qos::AtLeastOnce, retain: false };
-    let out = translator.publish(way, &message, &mut scratch).map_err(|refusal| refusal.reason)?;
-    assert_eq!(out.len(), 1, "one message");
-    let out = out.messages().next().unwrap();
-    assert_eq!(out.payload, payload, "payloads pass untouched");
-    Ok(out.topic_name.to_owned())
+    let mut memory = TopicMemory::default();
+    let mut outcome = || {
+        let out = translator.publish(way, &message, &mut memory, &mut scratch);
+        let out = out.map_err(|refusal| refusal.reason)?;
+        assert_eq!(out.len(), 1, "one message");
+        let sent = out.messages().next().unwrap();
+        assert_eq!(sent.payload, payload, "payloads pass untouched");
+        Ok((sent.topic_name.to_owned(), sent.qos, sent.retain, out.notes()))
+    };
+    let first = outcome();
+    assert_eq!(outcome(), first, "a topic that is known says the same");
+    first.map(|(topic_name, ..)| topic_name)
 }
 
 fn names(device: &str, upstream: &str) -> SessionNames {
@@ -112,7 +119,8 @@ fn what_the_upstream_lacks_is_clamped_and_noted() {
     let mut scratch = Scratch::default();
     let message =
         Incoming { topic_name: "TOK/json/77", payload: b"1", qos: Qos::ExactlyOnce, retain: true };
-    let out = translator.publish(Way::Up, &message, &mut scratch).unwrap();
+    let out =
+        translator.publish(Way::Up, &message, &mut TopicMemory::default(), &mut scratch).unwrap();
     let sent = out.messages().next().unwrap();
     assert_eq!((sent.qos, sent.retain), (Qos::AtLeastOnce, false));
     assert_eq!(out.notes().iter().collect::<Vec<_>>(), [Note::QosClamped, Note::RetainStripped]);
@@ -122,7 +130,8 @@ fn what_the_upstream_lacks_is_clamped_and_noted() {
         qos: Qos::AtMostOnce,
         retain: false,
     };
-    let out = translator.publish(Way::Down, &message, &mut scratch).unwrap();
+    let out =
+        translator.publish(Way::Down, &message, &mut TopicMemory::default(), &mut scratch).unwrap();
     assert_eq!(
         out.notes().iter().collect::<Vec<_>>(),
         [Note::MetaLost],
@@ -272,7 +281,8 @@ fn a_gateway_attaches_devices_that_the_other_side_has() {
     let publish = |topic_name: &str| {
         let message = Incoming { topic_name, payload: b"{}", qos: Qos::AtLeastOnce, retain: false };
         let mut scratch = Scratch::default();
-        let translated = translator.publish(Way::Up, &message, &mut scratch);
+        let translated =
+            translator.publish(Way::Up, &message, &mut TopicMemory::default(), &mut scratch);
         translated.map(|translated| translated.len()).map_err(|refusal| refusal.reason)
     };
     assert_eq!(publish("/plant/lamp1/attach"), Ok(0), "acknowledged, and nothing on the wire");
@@ -294,7 +304,8 @@ fn one_message_becomes_only_so_many() {
             retain: false,
         };
         let mut scratch = Scratch::default();
-        let translated = translator.publish(Way::Up, &message, &mut scratch);
+        let translated =
+            translator.publish(Way::Up, &message, &mut TopicMemory::default(), &mut scratch);
         translated.map(|translated| translated.len()).map_err(|refusal| refusal.reason)
     };
     assert_eq!(publish(256), Ok(256));

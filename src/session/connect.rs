@@ -230,8 +230,11 @@ impl Session {
                 retain: given.retain,
             };
             let refused = |refusal| Refused::new(refusal, super::publish::reason_code(refusal));
-            let translated =
-                plan.translator.publish(Way::Up, &message, &mut scratch.names).map_err(refused)?;
+            let names = &mut scratch.names;
+            let translated = plan
+                .translator
+                .publish(Way::Up, &message, &mut self.topics, names)
+                .map_err(refused)?;
             let notes = translated.notes();
             let mut messages = translated.messages();
             let (Some(sent), None) = (messages.next(), messages.next()) else {

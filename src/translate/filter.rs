@@ -106,7 +106,7 @@ fn collect(
 ) -> Result<(), Refusal> {
     for route in &context.down.routes {
         let delivers =
-            |target: &super::lane::Target| target.form == form && target.variant == variant;
+            |target: &super::target::Target| target.form == form && target.variant == variant;
         if !route.target.as_ref().is_ok_and(delivers) {
             continue;
         }

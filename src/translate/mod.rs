@@ -24,6 +24,7 @@ mod identity;
 mod lane;
 mod levels;
 mod manner;
+mod memory;
 mod message;
 mod name_check;
 mod options;
@@ -33,6 +34,7 @@ mod render;
 mod rewrite;
 mod rivals;
 mod side;
+mod target;
 mod translator;
 
 pub use compile::{CompileFault, compile};
@@ -40,6 +42,7 @@ pub use connect::{ConnectPlan, ConnectRefusal, SessionNames};
 pub use explain::{Explanation, FormView, Sent, explain};
 pub use filter::FilterPlan;
 pub use identity::{Identity, IdentityTable, PrefixRule, RowFault};
+pub use memory::TopicMemory;
 pub use message::{Incoming, Outgoing, Scratch, Translated};
 pub use options::{
     BinaryRule, CommandRule, KeyedRule, MessagesMax, PayloadOptions, ReportRule, StateRule,

@@ -10,11 +10,12 @@ use crate::payload::body::{
 use crate::payload::msgpack::{self, MsgpackOptions, Scalars};
 use crate::payload::{Passage, Shape};
 
-use super::lane::{Found, Target};
+use super::lane::Found;
 use super::message::{Incoming, Scratch};
 use super::options::{BinaryRule, PayloadOptions};
 use super::reason::{Note, Notes, Reason, Refusal};
 use super::render::Toward;
+use super::target::Target;
 use super::translator::{Pair, clamped_qos, clamped_retain, notes_of};
 
 /// What a rewriting needs to know of the pair and the message.

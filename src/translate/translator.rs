@@ -7,12 +7,14 @@ use crate::payload::json;
 use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
 use super::filter::{self, FilterContext, FilterPlan};
 use super::identity::Identity;
-use super::lane::{Found, Lane, Reading, Target};
+use super::lane::{Found, FoundBy, Lane, Route};
+use super::memory::{Known, TopicMemory};
 use super::message::{Incoming, Scratch, Translated};
 use super::reason::{Note, Notes, Reason, Refusal};
 use super::render::Toward;
 use super::rewrite::{self, Rewriting};
 use super::side::{Side, Value};
+use super::target::{Reading, Target};
 
 /// The way of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,7 +78,10 @@ impl Translator {
     }
 
     /// Translates a message: to one, to several, or to none where nothing has to be sent. Cost of a topic-only
-    /// translation: one match, one rendering, no allocation once `scratch` has grown.
+    /// translation: one match and one rendering, or, for a topic that `memory` knows, one comparison and one
+    /// copy; no allocation once `scratch` and `memory` have grown.
+    ///
+    /// `memory` is of one session and never of another translator.
     ///
     /// # Errors
     /// The refusal; nothing may be sent then.
@@ -84,43 +89,14 @@ impl Translator {
         &self,
         way: Way,
         message: &Incoming<'a>,
+        memory: &mut TopicMemory,
         scratch: &'a mut Scratch,
     ) -> Result<Translated<'a>, Refusal> {
         scratch.clear();
-        let pair = match &self.0 {
-            Inner::Plain => {
-                scratch.pass(message);
-                return Ok(scratch.translated(message));
-            }
-            Inner::Pair(pair) => pair,
-        };
-        let (lane, toward) = pair.lane(way);
-        let found = lane.find(message.topic_name, message.payload)?;
-        let target = match &found.route.target {
-            Ok(target) => target,
-            Err(none) if none.is_local => {
-                rewrite::device_there(pair, toward, &found, &mut String::new())?;
-                return Ok(scratch.translated(message));
-            }
-            Err(none) => return Err(none.refusal),
-        };
-        if rewrite::is_needed(&found, target, &pair.device.payload) {
-            Rewriting { pair, toward, found: &found, message }.run(target, scratch)?;
-            return Ok(scratch.translated(message));
+        match &self.0 {
+            Inner::Plain => scratch.pass(message),
+            Inner::Pair(pair) => pair.translate(way, message, memory, scratch)?,
         }
-        target.render(&found.captures, &pair.identity, toward, None, &mut scratch.topics)?;
-        if target.reading == Reading::Json {
-            json::validate(message.payload, json::DEPTH_LIMIT).map_err(not_json)?;
-        }
-        if message.payload.len() > target.payload_bytes_max {
-            return Err(TOO_LARGE);
-        }
-        let (qos, retain) = (clamped_qos(message, target), clamped_retain(message, target));
-        let mut notes = notes_of(message, target);
-        if target.loses_channel {
-            notes.add(Note::MetaLost);
-        }
-        scratch.push(0, None, qos, retain, notes);
         Ok(scratch.translated(message))
     }
 
@@ -251,6 +227,39 @@ impl Pair {
         }
     }
 
+    fn translate(
+        &self,
+        way: Way,
+        message: &Incoming<'_>,
+        memory: &mut TopicMemory,
+        scratch: &mut Scratch,
+    ) -> Result<(), Refusal> {
+        let (lane, toward) = self.lane(way);
+        if let Some(known) = memory.find(way, message.topic_name)
+            && let Some(Route { target: Ok(target), .. }) = lane.routes.get(known.route)
+        {
+            scratch.topics.push_str(known.rendered);
+            return hand_on(message, target, scratch);
+        }
+        let found = lane.find(message.topic_name, message.payload)?;
+        let target = match &found.route.target {
+            Ok(target) => target,
+            Err(none) if none.is_local => {
+                return rewrite::device_there(self, toward, &found, &mut String::new());
+            }
+            Err(none) => return Err(none.refusal),
+        };
+        if rewrite::is_needed(&found, target, &self.device.payload) {
+            return Rewriting { pair: self, toward, found: &found, message }.run(target, scratch);
+        }
+        target.render(&found.captures, &self.identity, toward, None, &mut scratch.topics)?;
+        if found.by == FoundBy::Topic {
+            let known = Known { route: found.index, rendered: &scratch.topics };
+            memory.remember(way, message.topic_name, known);
+        }
+        hand_on(message, target, scratch)
+    }
+
     fn follow(
         &self,
         lane: &Lane,
@@ -258,10 +267,27 @@ impl Pair {
         topic: &str,
         out: &mut String,
     ) -> Result<(), Refusal> {
-        let Found { route, captures } = lane.find_first(topic)?;
+        let Found { route, captures, .. } = lane.find_first(topic)?;
         let target = route.target.as_ref().map_err(|none| none.refusal)?;
         target.render(&captures, &self.identity, toward, None, out)
     }
+}
+
+/// A message whose payload passes as it is, under the topic that was rendered.
+fn hand_on(message: &Incoming<'_>, target: &Target, scratch: &mut Scratch) -> Result<(), Refusal> {
+    if target.reading == Reading::Json {
+        json::validate(message.payload, json::DEPTH_LIMIT).map_err(not_json)?;
+    }
+    if message.payload.len() > target.payload_bytes_max {
+        return Err(TOO_LARGE);
+    }
+    let (qos, retain) = (clamped_qos(message, target), clamped_retain(message, target));
+    let mut notes = notes_of(message, target);
+    if target.loses_channel {
+        notes.add(Note::MetaLost);
+    }
+    scratch.push(0, None, qos, retain, notes);
+    Ok(())
 }
 
 fn not_json(error: json::JsonError) -> Refusal {
