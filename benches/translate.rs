@@ -10,7 +10,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use interlingua::dialect::builtin;
 use interlingua::mqtt::{Properties, Publish, Qos, Version, next_packet};
 use interlingua::translate::{
-    Identity, Incoming, PrefixRule, Scratch, Side, TopicMemory, Translator, Way, compile,
+    Identity, Incoming, Memory, PrefixRule, Scratch, Side, Translator, Way, compile,
 };
 
 const THINGSCALE: &[(&str, &str)] = &[("token", "TOK"), ("tenant", "acme"), ("account", "U000001")];
@@ -109,7 +109,7 @@ fn packet(topic_name: &str, payload: &[u8]) -> Vec<u8> {
 /// What a session and its shard keep from message to message.
 #[derive(Default)]
 struct Kept {
-    memory: TopicMemory,
+    memory: Memory,
     scratch: Scratch,
 }
 

@@ -2,7 +2,7 @@
 
 use interlingua::config::{Config, Lookup, load};
 use interlingua::mqtt::Qos;
-use interlingua::translate::{Incoming, Reason, Scratch, TopicMemory, Translated, Way};
+use interlingua::translate::{Incoming, Memory, Reason, Scratch, Translated, Way};
 
 fn outside(lookup: Lookup<'_>) -> Result<String, String> {
     match lookup {
@@ -310,7 +310,7 @@ fn passes(config: &Config, token: &str) -> Result<String, Reason> {
     let translated = config.listeners[0].plan.translator.publish(
         Way::Up,
         &message,
-        &mut TopicMemory::default(),
+        &mut Memory::default(),
         &mut scratch,
     );
     let topic =

@@ -2,7 +2,7 @@
 
 use interlingua::config::{Arguments, pair_from_arguments};
 use interlingua::mqtt::Qos;
-use interlingua::translate::{Incoming, Scratch, TopicMemory, Way};
+use interlingua::translate::{Incoming, Memory, Scratch, Way};
 
 /// A device and an upstream, by the words of the command line, with their variables.
 const PAIRS: [(&str, &str, &[&str]); 8] = [
@@ -51,7 +51,7 @@ fn sent_bytes(pair: usize, options: &[&str], way: Way, topic: &str, payload: &[u
     };
     let message = Incoming { topic_name: topic, payload, qos: Qos::AtMostOnce, retain: false };
     let mut scratch = Scratch::at(1_567_677_926_000, 17);
-    match pair.publish(way, &message, &mut TopicMemory::default(), &mut scratch) {
+    match pair.publish(way, &message, &mut Memory::default(), &mut scratch) {
         Err(refusal) => refusal.reason.label().to_owned(),
         Ok(sent) => sent
             .messages()

@@ -3,8 +3,8 @@
 //! Each example states the complete result. `differs` says that the result is not the wanted one and why; then
 //! `actual_…` holds what it is instead, so that a change is noticed. `route_options` name options of the payload.
 //! `beyond` says why something is no translation of a single message. `open` lists the payload's members that the
-//! conventions leave open, `given` what the proxy's state or configuration supplies. `rewrite` marks those whose
-//! payload changes. The proxy receives everything at 1567677926 s.
+//! conventions leave open, `given` what the proxy's state or configuration supplies, `before` the messages that the
+//! session had before this one. `rewrite` marks those whose payload changes. The proxy receives everything at 1567677926 s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,9 +20,9 @@ use interlingua::mqtt::{
 use interlingua::payload::body::{CommandTemplate, RawBytes, ReportKey};
 use interlingua::session::{self, OnRefusal, Session, SessionLimits, SessionPlan, Tally, Wake};
 use interlingua::translate::{
-    BinaryRule, CommandRule, Explanation, Identity, IdentityTable, Incoming, KeyedRule,
+    BinaryRule, CommandRule, Explanation, Identity, IdentityTable, Incoming, KeyedRule, Memory,
     PayloadOptions, PrefixRule, ReportRule, Scratch, Sent, SessionNames, Side, StateRule,
-    TopicMemory, Translator, Way, compile, explain,
+    Translator, Way, compile, explain,
 };
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
@@ -78,6 +78,7 @@ struct Example {
     to_options: Vec<String>,
     route_options: Vec<String>,
     given: Vec<(String, String)>,
+    before: Vec<(Way, Message)>,
 }
 
 #[derive(Clone)]
@@ -202,6 +203,25 @@ impl Reader {
         Some(list.into_iter().map(read).collect())
     }
 
+    fn way(&mut self) -> Option<Way> {
+        match self.required("way").as_str() {
+            "up" => Some(Way::Up),
+            "down" => Some(Way::Down),
+            _ => None,
+        }
+    }
+
+    fn before(&mut self) -> Vec<(Way, Message)> {
+        let list = self.list("before").unwrap_or_default();
+        let read = |value: Value| {
+            let mut inner = Reader::new(format!("{} before", self.place), value);
+            let before = (inner.way().expect("up or down"), inner.message());
+            inner.finish();
+            before
+        };
+        list.into_iter().map(read).collect()
+    }
+
     fn names(&mut self, key: &str) -> SessionNames {
         let names: BTreeMap<String, String> = self.pairs(key).into_iter().collect();
         let name = |key: &str| names.get(key).map(|name| name.as_str().into());
@@ -267,6 +287,7 @@ fn read_example(file: &str, value: Value) -> Example {
     // For readers only, and for the options once they exist.
     let _ = keys.text("note");
     let given = keys.pairs("given");
+    let before = keys.before();
     let example = Example {
         file: file.to_owned(),
         id,
@@ -281,6 +302,7 @@ fn read_example(file: &str, value: Value) -> Example {
         to_options: keys.texts("to_options").unwrap_or_default(),
         route_options: keys.texts("route_options").unwrap_or_default(),
         given,
+        before,
         actual,
     };
     keys.finish();
@@ -433,8 +455,13 @@ fn then() -> Scratch {
     Scratch::at(1_567_677_926_000, 17)
 }
 
-fn publish(translator: &Translator, way: Way, message: &Message) -> Outcome {
-    match translator.publish(way, &incoming(message), &mut TopicMemory::default(), &mut then()) {
+fn publish(translator: &Translator, way: Way, message: &Message, memory: &mut Memory) -> Outcome {
+    let (message, mut scratch) = (incoming(message), then());
+    let out = translator.publish(way, &message, memory, &mut scratch);
+    if out.as_ref().is_ok_and(|out| out.may_come_again()) {
+        memory.delivered(&message);
+    }
+    match out {
         Ok(out) => Outcome::Sent {
             messages: out
                 .messages()
@@ -500,7 +527,15 @@ fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
             connected(&translator, client_id, user_name, password)
         }
         Input::Message { way, message } => {
-            let outcome = publish(&translator, *way, message);
+            let mut memory = Memory::default();
+            for (way, message) in &example.before {
+                publish(&translator, *way, message, &mut memory);
+            }
+            let outcome = publish(&translator, *way, message, &mut memory);
+            if !example.before.is_empty() {
+                // An explanation is of one message alone.
+                return verdict(&outcome, example);
+            }
             let explanation = explain(&translator, *way, &incoming(message), &mut then());
             let told = explained(&explanation, message);
             if told != outcome {
@@ -510,7 +545,11 @@ fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
             outcome
         }
     };
-    if same(&outcome, &example.expected, example) {
+    verdict(&outcome, example)
+}
+
+fn verdict(outcome: &Outcome, example: &Example) -> Result<Verdict, String> {
+    if same(outcome, &example.expected, example) {
         return if example.differs {
             Err("is as wanted now: take `differs` and `actual_…` out".to_owned())
         } else {
@@ -518,7 +557,7 @@ fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
         };
     }
     if let Some(actual) = &example.actual {
-        return if same(&outcome, actual, example) {
+        return if same(outcome, actual, example) {
             Ok(Verdict::Differs)
         } else {
             Err(format!("gives {outcome:?}, which is neither the wanted nor the known result"))
@@ -747,6 +786,9 @@ fn a_live_session_agrees_with_explain() {
     for (pair, examples) in &table() {
         for example in examples {
             let Input::Message { way, message } = &example.input else { continue };
+            if !example.before.is_empty() {
+                continue;
+            }
             let explanation =
                 explain(&translator(pair, example), *way, &incoming(message), &mut then());
             let wanted = explanation

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use interlingua::dialect::builtin;
 use interlingua::mqtt::Qos;
 use interlingua::translate::{
-    ConnectRefusal, Identity, IdentityTable, Incoming, Note, PrefixRule, Reason, Scratch,
-    SessionNames, Side, TopicMemory, Translator, Way, compile,
+    ConnectRefusal, Identity, IdentityTable, Incoming, Memory, Note, PrefixRule, Reason, Scratch,
+    SessionNames, Side, Translator, Way, compile,
 };
 
 fn side(dialect: &str, values: &[(&str, &str)]) -> Side {
@@ -50,7 +50,7 @@ fn sent(
 ) -> Result<String, Reason> {
     let mut scratch = Scratch::default();
     let message = Incoming { topic_name, payload, qos: Qos::AtLeastOnce, retain: false };
-    let mut memory = TopicMemory::default();
+    let mut memory = Memory::default();
     let mut outcome = || {
         let out = translator.publish(way, &message, &mut memory, &mut scratch);
         let out = out.map_err(|refusal| refusal.reason)?;
@@ -119,8 +119,7 @@ fn what_the_upstream_lacks_is_clamped_and_noted() {
     let mut scratch = Scratch::default();
     let message =
         Incoming { topic_name: "TOK/json/77", payload: b"1", qos: Qos::ExactlyOnce, retain: true };
-    let out =
-        translator.publish(Way::Up, &message, &mut TopicMemory::default(), &mut scratch).unwrap();
+    let out = translator.publish(Way::Up, &message, &mut Memory::default(), &mut scratch).unwrap();
     let sent = out.messages().next().unwrap();
     assert_eq!((sent.qos, sent.retain), (Qos::AtLeastOnce, false));
     assert_eq!(out.notes().iter().collect::<Vec<_>>(), [Note::QosClamped, Note::RetainStripped]);
@@ -131,7 +130,7 @@ fn what_the_upstream_lacks_is_clamped_and_noted() {
         retain: false,
     };
     let out =
-        translator.publish(Way::Down, &message, &mut TopicMemory::default(), &mut scratch).unwrap();
+        translator.publish(Way::Down, &message, &mut Memory::default(), &mut scratch).unwrap();
     assert_eq!(
         out.notes().iter().collect::<Vec<_>>(),
         [Note::MetaLost],
@@ -282,7 +281,7 @@ fn a_gateway_attaches_devices_that_the_other_side_has() {
         let message = Incoming { topic_name, payload: b"{}", qos: Qos::AtLeastOnce, retain: false };
         let mut scratch = Scratch::default();
         let translated =
-            translator.publish(Way::Up, &message, &mut TopicMemory::default(), &mut scratch);
+            translator.publish(Way::Up, &message, &mut Memory::default(), &mut scratch);
         translated.map(|translated| translated.len()).map_err(|refusal| refusal.reason)
     };
     assert_eq!(publish("/plant/lamp1/attach"), Ok(0), "acknowledged, and nothing on the wire");
@@ -305,7 +304,7 @@ fn one_message_becomes_only_so_many() {
         };
         let mut scratch = Scratch::default();
         let translated =
-            translator.publish(Way::Up, &message, &mut TopicMemory::default(), &mut scratch);
+            translator.publish(Way::Up, &message, &mut Memory::default(), &mut scratch);
         translated.map(|translated| translated.len()).map_err(|refusal| refusal.reason)
     };
     assert_eq!(publish(256), Ok(256));

@@ -34,6 +34,8 @@ pub struct Form {
     pub retain: Option<RetainRule>,
     /// Payload bytes at most, where the platform says so.
     pub payload_bytes_max: Option<usize>,
+    /// The platform keeps one document for the whole device: values that come one by one are gathered.
+    pub gathers: bool,
     /// What a subscriber gets when the other side has nothing like it.
     pub unserved: Unserved,
     /// Line of the table on which the form starts.

@@ -29,6 +29,7 @@ pub(super) fn read_form(mut table: Table<'_>) -> Option<Form> {
     let retain = table.word("retain", &RetainRule::WORDS).map(|rule| rule.value);
     let payload_bytes_max =
         table.integer("payload_bytes_max", 1..=268_435_455).map(|max| to_usize(max.value));
+    let gathers = table.flag("gather").is_some_and(|flag| flag.value);
     let unserved =
         table.word("unserved", &Unserved::WORDS).map_or(Unserved::Refuse, |word| word.value);
     table.finish();
@@ -46,6 +47,7 @@ pub(super) fn read_form(mut table: Table<'_>) -> Option<Form> {
         qos_max,
         retain,
         payload_bytes_max,
+        gathers,
         unserved,
         line,
     })

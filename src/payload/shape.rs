@@ -108,6 +108,12 @@ impl Shape {
         )
     }
 
+    /// Whether a command of this shape has an identifier, one of the proxy's own where its source gives none.
+    #[must_use]
+    pub fn identifies_commands(self) -> bool {
+        matches!(self, Shape::SmartworksAction | Shape::XyteCommand)
+    }
+
     /// Whether the body stands inside an outer frame that a platform without that frame must not see.
     fn frames_its_body(self) -> bool {
         matches!(

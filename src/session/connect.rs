@@ -233,7 +233,7 @@ impl Session {
             let names = &mut scratch.names;
             let translated = plan
                 .translator
-                .publish(Way::Up, &message, &mut self.topics, names)
+                .publish(Way::Up, &message, &mut self.memory, names)
                 .map_err(refused)?;
             let notes = translated.notes();
             let mut messages = translated.messages();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::mqtt::{PINGREQ, PropertyBuffer, ReasonCode, Version, next_packet};
-use crate::translate::{self, Refusal, SessionNames, TopicMemory, Way};
+use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
 use super::end::End;
 use super::exchanges::Exchanges;
@@ -88,7 +88,7 @@ pub struct Session {
     pub(super) upstream_takes: usize,
     /// Only where a message may become several.
     pub(super) joins: Option<Box<BothJoins>>,
-    pub(super) topics: TopicMemory,
+    pub(super) memory: Memory,
     pub(super) client_identifier: Box<str>,
     /// The device asked for a session that outlives the connection, and the upstream's platform has none.
     pub(super) loses_session: bool,
@@ -110,7 +110,7 @@ impl Session {
             names: SessionNames::default(),
             subscriptions: None,
             will: None,
-            topics: TopicMemory::default(),
+            memory: Memory::default(),
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
             joins: [Way::Up, Way::Down]

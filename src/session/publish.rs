@@ -127,10 +127,10 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<Outcome, Refusal> {
         let Publish { topic_name, payload, qos, retain, .. } = *publish;
-        let Self { plan, subscriptions, joins, topics, .. } = self;
+        let Self { plan, subscriptions, joins, memory, .. } = self;
         let scratch = &mut *wake.scratch;
         let incoming = Incoming { topic_name, payload, qos, retain };
-        let translated = plan.translator.publish(way, &incoming, topics, &mut scratch.names)?;
+        let translated = plan.translator.publish(way, &incoming, memory, &mut scratch.names)?;
         let asked = subscriptions.as_deref().filter(|_| way == Way::Down);
         let granted =
             |topic_name: &str| asked.map_or(Some(Qos::ExactlyOnce), |own| own.asks_for(topic_name));
@@ -187,6 +187,9 @@ impl Session {
         }
         if parts == 0 {
             return Ok(if translated.is_empty() { Outcome::Nothing } else { Outcome::NotAskedFor });
+        }
+        if translated.may_come_again() {
+            memory.delivered(&incoming);
         }
         wake.tally.message(way, translated.notes());
         Ok(if split { Outcome::Split(highest) } else { Outcome::Sent(highest) })

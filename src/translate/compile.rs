@@ -1,6 +1,6 @@
 //! Compiling a pair: the four lanes, and every fault that shows only when two dialects meet.
 
-use crate::dialect::{Role, Sender};
+use crate::dialect::{Form, Kind, Role, Sender, overlap};
 
 use super::identity::Identity;
 use super::lane::{Lane, LaneFault};
@@ -61,7 +61,9 @@ pub fn compile(
     if !faults.is_empty() {
         return Err(faults);
     }
+    let echoes = sends_both_ways(&upstream);
     Ok(Translator(Inner::Pair(Box::new(Pair {
+        echoes,
         device,
         upstream,
         identity,
@@ -70,6 +72,18 @@ pub fn compile(
         reply_up,
         reply_down,
     }))))
+}
+
+/// Whether some topic is one that devices send on and are sent on.
+fn sends_both_ways(side: &Side) -> bool {
+    let passes =
+        |form: &&Form| side.has_form(form) && !matches!(form.kind, Kind::Admin | Kind::Provision);
+    let forms = || side.dialect.forms.iter().filter(passes);
+    let up = forms().filter(|form| form.from == Sender::Device && form.is_written());
+    let down = forms().filter(|form| form.from == Sender::Cloud && form.is_read());
+    let down: Vec<_> = down.flat_map(|form| form.template.variants()).collect();
+    up.flat_map(|form| form.template.variants())
+        .any(|up| down.iter().any(|down| overlap(&side.dialect, &up, down)))
 }
 
 /// MQTT 3.x takes no password without a user name [MQTT-3.1.2-22].

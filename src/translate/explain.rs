@@ -5,7 +5,7 @@ use crate::dialect::{Binding, Form, Kind, Part, Sender};
 
 use super::filter::FilterPlan;
 use super::lane::{Found, Route};
-use super::memory::TopicMemory;
+use super::memory::Memory;
 use super::message::{Incoming, Outgoing, Scratch};
 use super::reason::{Note, Refusal};
 use super::side::Side;
@@ -79,7 +79,7 @@ pub fn explain(
     message: &Incoming<'_>,
     scratch: &mut Scratch,
 ) -> Explanation {
-    let translated = translator.publish(way, message, &mut TopicMemory::default(), scratch);
+    let translated = translator.publish(way, message, &mut Memory::default(), scratch);
     let notes = translated
         .as_ref()
         .map(|translated| translated.notes().iter().collect())

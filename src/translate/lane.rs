@@ -1,7 +1,7 @@
 //! A lane: all forms that one side reads in one direction, each with the form of the other side that says the
 //! same. Compiled once per pair; finding a topic's route costs the forms of its own number of levels.
 
-use crate::dialect::{Form, Kind, Part, Sender, When};
+use crate::dialect::{Form, Kind, Part, RetainRule, Sender, When};
 use crate::payload::Shape;
 use crate::payload::json::{self, RawString};
 
@@ -39,6 +39,8 @@ pub(crate) struct Route {
     pub(crate) channel: Option<Source>,
     /// Where the part of a record goes that is a state rather than a measurement.
     pub(crate) companion: Option<Target>,
+    /// It is a command that the platform may retain.
+    pub(crate) may_come_again: bool,
     when: Option<When>,
     /// The best target, or why there is none.
     pub(crate) target: Result<Target, NoTarget>,
@@ -217,6 +219,9 @@ fn route(
         channel,
         parts,
         companion: companion.flatten(),
+        // What a table says of the form is how the proxy writes it; others may retain it all the same.
+        may_come_again: form.kind == Kind::Command
+            && source.dialect.limits.retain != RetainRule::Strip,
         when: form.when.clone(),
         target: wanted_target(form, &pattern, pair),
         pattern,

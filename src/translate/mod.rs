@@ -30,6 +30,7 @@ mod name_check;
 mod options;
 mod pattern;
 mod reason;
+mod recall;
 mod render;
 mod rewrite;
 mod rivals;
@@ -42,7 +43,7 @@ pub use connect::{ConnectPlan, ConnectRefusal, SessionNames};
 pub use explain::{Explanation, FormView, Sent, explain};
 pub use filter::FilterPlan;
 pub use identity::{Identity, IdentityTable, PrefixRule, RowFault};
-pub use memory::TopicMemory;
+pub use memory::Memory;
 pub use message::{Incoming, Outgoing, Scratch, Translated};
 pub use options::{
     BinaryRule, CommandRule, KeyedRule, MessagesMax, PayloadOptions, ReportRule, StateRule,

@@ -7,13 +7,16 @@ use crate::payload::body::{
     self, BodyError, Carried, ChannelNeed, Content, Context, Manner, Name, Origin, Piece, Purpose,
     Transcoded,
 };
+use crate::payload::json::RawString;
 use crate::payload::msgpack::{self, MsgpackOptions, Scalars};
 use crate::payload::{Passage, Shape};
 
 use super::lane::Found;
+use super::memory::Memory;
 use super::message::{Incoming, Scratch};
 use super::options::{BinaryRule, PayloadOptions};
 use super::reason::{Note, Notes, Reason, Refusal};
+use super::recall;
 use super::render::Toward;
 use super::target::Target;
 use super::translator::{Pair, clamped_qos, clamped_retain, notes_of};
@@ -35,6 +38,12 @@ struct Writing<'w, 'p> {
     context: Context<'w>,
 }
 
+/// What outlives the message.
+pub(super) struct Kept<'k> {
+    pub(super) memory: &'k mut Memory,
+    pub(super) scratch: &'k mut Scratch,
+}
+
 const TOO_MANY: Refusal =
     Refusal::new(Reason::PayloadTooLarge, "one message would become more than the limit");
 const TOO_LARGE: Refusal = Refusal::new(
@@ -44,17 +53,17 @@ const TOO_LARGE: Refusal = Refusal::new(
 
 impl Rewriting<'_, '_> {
     /// Appends the messages that this one becomes.
-    pub(super) fn run(&self, target: &Target, scratch: &mut Scratch) -> Result<(), Refusal> {
+    pub(super) fn run(&self, target: &Target, kept: &mut Kept<'_>) -> Result<(), Refusal> {
         let shape = self.found.route.shape;
-        let mut json = std::mem::take(&mut scratch.json);
+        let mut json = std::mem::take(&mut kept.scratch.json);
         json.clear();
         let outcome = self.read(shape, target, &mut json).and_then(|read| {
             let payload = if read == Transcoded::Json { &json[..] } else { self.message.payload };
             // MessagePack that was read is JSON from here on.
             let shape = if read == Transcoded::Json { Shape::Json } else { shape };
-            self.write_all(shape, payload, target, scratch)
+            self.write_all(shape, payload, target, kept)
         });
-        scratch.json = json;
+        kept.scratch.json = json;
         outcome
     }
 
@@ -98,10 +107,11 @@ impl Rewriting<'_, '_> {
         shape: Shape,
         payload: &[u8],
         target: &Target,
-        scratch: &mut Scratch,
+        kept: &mut Kept<'_>,
     ) -> Result<(), Refusal> {
         let route = self.found.route;
-        let mut untimed = Vec::new();
+        let (known, mut untimed);
+        untimed = Vec::new();
         let time = self.taken_time(shape, payload, target, &mut untimed)?;
         // An envelope has the payload as it came.
         let taken = time.is_some() && target.manner != Manner::Envelope;
@@ -110,10 +120,15 @@ impl Rewriting<'_, '_> {
         content.timestamp_ms = time.or(content.timestamp_ms);
         let channel =
             route.channel.as_ref().map(|source| Name::Text(source.text(&self.found.captures)));
-        self.write(shape, &content, channel, target, scratch)?;
+        if route.kind == Kind::Response {
+            let device = self.named_here(Part::Device).unwrap_or("");
+            known = recall::identifier(&content, device, channel, kept.memory);
+            content.identifier = content.identifier.or(known.as_deref().and_then(RawString::of));
+        }
+        self.write(shape, &content, channel, target, kept)?;
         if let (Some(beside), Some(companion)) = (content.beside, &route.companion) {
             let content = body::decode(Shape::Json, Purpose::State, beside).map_err(refusal)?;
-            self.write(Shape::Json, &content, None, companion, scratch)?;
+            self.write(Shape::Json, &content, None, companion, kept)?;
         }
         Ok(())
     }
@@ -149,7 +164,7 @@ impl Rewriting<'_, '_> {
         content: &Content<'_>,
         channel: Option<Name<'_>>,
         target: &Target,
-        scratch: &mut Scratch,
+        kept: &mut Kept<'_>,
     ) -> Result<(), Refusal> {
         let options = &self.options().body;
         let mut device = String::new();
@@ -162,9 +177,9 @@ impl Rewriting<'_, '_> {
         let context = Context {
             origin,
             purpose: purpose(target.kind),
-            received_ms: scratch.received_ms,
+            received_ms: kept.scratch.received_ms,
             device: &device,
-            serial: scratch.next_serial(),
+            serial: kept.scratch.next_serial(),
             options,
         };
         let mut pieces: Vec<Piece<'_>> = Vec::new();
@@ -177,7 +192,7 @@ impl Rewriting<'_, '_> {
         }
         let carried = if target.carries_channel { Carried::InTopic } else { Carried::Nowhere };
         let writing = Writing { shape, content, carried, target, context };
-        pieces.iter().try_for_each(|piece| self.write_piece(&writing, piece, scratch))
+        pieces.iter().try_for_each(|piece| self.write_piece(&writing, piece, kept))
     }
 
     /// Writes one piece with its topic.
@@ -185,7 +200,7 @@ impl Rewriting<'_, '_> {
         &self,
         writing: &Writing<'_, '_>,
         piece: &Piece<'_>,
-        scratch: &mut Scratch,
+        Kept { memory, scratch }: &mut Kept<'_>,
     ) -> Result<(), Refusal> {
         let Writing { shape, content, carried, target, context } = writing;
         let mut buffer = String::new();
@@ -200,6 +215,9 @@ impl Rewriting<'_, '_> {
         let written =
             body::encode_in(&target.manner, shapes, content, piece, *carried, context, out)
                 .map_err(refusal)?;
+        if target.gathers && piece.channel.is_some() {
+            recall::gather(start, topic, memory, scratch)?;
+        }
         if scratch.payloads.len() - start > target.payload_bytes_max {
             return Err(TOO_LARGE);
         }
@@ -210,8 +228,19 @@ impl Rewriting<'_, '_> {
         if written.meta_lost {
             notes.add(Note::MetaLost);
         }
+        if self.toward == Toward::Device && target.kind == Kind::Command {
+            let own = target.shape.identifies_commands().then_some(context.serial);
+            recall::remember(content, context.device, name, own, memory);
+        }
         self.place(target, topic, start, notes, scratch);
         Ok(())
+    }
+
+    /// A part of the address on the source's side.
+    fn named_here(&self, part: Part) -> Option<&str> {
+        let mut parts = self.found.route.parts.iter();
+        let (_, source) = parts.find(|(known, _)| *known == part)?;
+        Some(source.text(&self.found.captures))
     }
 
     fn place(
@@ -251,12 +280,7 @@ impl Rewriting<'_, '_> {
     /// The address on the source's side, for an envelope. The customer's name isn't in it.
     fn address_here(&self) -> Vec<(&'static str, &str)> {
         let parts = [Part::Site, Part::Gateway, Part::Device].into_iter();
-        let named = parts.filter_map(|part| {
-            let mut known = self.found.route.parts.iter();
-            let (_, source) = known.find(|(known, _)| *known == part)?;
-            Some((part.word(), source.text(&self.found.captures)))
-        });
-        named.collect()
+        parts.filter_map(|part| Some((part.word(), self.named_here(part)?))).collect()
     }
 }
 
@@ -277,7 +301,7 @@ pub(super) fn device_there(
 }
 
 /// The name as a topic has it; `buffer` is for one with escapes.
-fn spelled<'n>(name: Option<&'n Name<'_>>, buffer: &'n mut String) -> &'n str {
+pub(super) fn spelled<'n>(name: Option<&'n Name<'_>>, buffer: &'n mut String) -> &'n str {
     match name {
         None => "",
         Some(Name::Text(text)) => text,
@@ -309,7 +333,7 @@ fn purpose(kind: Kind) -> Purpose {
     }
 }
 
-fn refusal(error: BodyError) -> Refusal {
+pub(super) fn refusal(error: BodyError) -> Refusal {
     let (reason, detail) = match error.reason() {
         "payload_not_json" => {
             (Reason::PayloadNotJson, "the other side takes JSON, and the payload isn't")

@@ -49,6 +49,8 @@ pub(crate) struct Target {
     pub(crate) qos_max: Qos,
     pub(crate) retain: RetainRule,
     pub(crate) payload_bytes_max: usize,
+    /// Values that come one by one are gathered to a document of the whole device.
+    pub(crate) gathers: bool,
     /// The channel has no place in the target.
     pub(crate) loses_channel: bool,
 }
@@ -188,7 +190,11 @@ fn into_target(
         shape: written.shape,
         needs_channel,
         carries_channel: carried.contains(&Part::Channel),
-        passage: if needs_channel { Passage::Rewrite } else { form.shape.passage(written.shape) },
+        passage: if needs_channel || written.gathers {
+            Passage::Rewrite
+        } else {
+            form.shape.passage(written.shape)
+        },
         manner: Manner::Shape,
         ops,
         rivals: Rivals::default(),
@@ -196,6 +202,7 @@ fn into_target(
         qos_max: written.qos_max.unwrap_or(dialect.limits.qos_max).min(dialect.limits.qos_max),
         retain: written.retain.unwrap_or(dialect.limits.retain),
         payload_bytes_max: written.payload_bytes_max.unwrap_or(usize::MAX),
+        gathers: written.gathers,
         loses_channel,
     }
 }

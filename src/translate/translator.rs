@@ -8,11 +8,11 @@ use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
 use super::filter::{self, FilterContext, FilterPlan};
 use super::identity::Identity;
 use super::lane::{Found, FoundBy, Lane, Route};
-use super::memory::{Known, TopicMemory};
+use super::memory::{Known, Memory};
 use super::message::{Incoming, Scratch, Translated};
 use super::reason::{Note, Notes, Reason, Refusal};
 use super::render::Toward;
-use super::rewrite::{self, Rewriting};
+use super::rewrite::{self, Kept, Rewriting};
 use super::side::{Side, Value};
 use super::target::{Reading, Target};
 
@@ -58,9 +58,17 @@ pub(super) struct Pair {
     pub(super) reply_up: Lane,
     /// Where the device answers, for a topic on which the upstream wants the answer.
     pub(super) reply_down: Lane,
+    /// The upstream has topics on which both sides send, so that the session's own messages come back.
+    pub(super) echoes: bool,
 }
 
 const TOO_LARGE: Refusal = Refusal::new(Reason::PayloadTooLarge, "the other platform takes less");
+const ECHO: Refusal =
+    Refusal::new(Reason::LoopSuppressed, "the session itself sent this message a moment ago");
+const REPEATED: Refusal = Refusal::new(
+    Reason::LoopSuppressed,
+    "a retained command that the device has already got came with a new subscription",
+);
 const REPLY: Refusal =
     Refusal::new(Reason::BadTopic, "an answer to the response topic would not find back");
 
@@ -89,7 +97,7 @@ impl Translator {
         &self,
         way: Way,
         message: &Incoming<'a>,
-        memory: &mut TopicMemory,
+        memory: &mut Memory,
         scratch: &'a mut Scratch,
     ) -> Result<Translated<'a>, Refusal> {
         scratch.clear();
@@ -231,13 +239,41 @@ impl Pair {
         &self,
         way: Way,
         message: &Incoming<'_>,
-        memory: &mut TopicMemory,
+        memory: &mut Memory,
+        scratch: &mut Scratch,
+    ) -> Result<(), Refusal> {
+        if !self.echoes {
+            return self.carry(way, message, memory, scratch);
+        }
+        let now_ms = scratch.received_ms;
+        if way == Way::Down
+            && memory.others_mut().echoes.is_echo(message.topic_name, message.payload, now_ms)
+        {
+            return Err(ECHO);
+        }
+        self.carry(way, message, memory, scratch)?;
+        if way == Way::Up {
+            let echoes = &mut memory.others_mut().echoes;
+            for sent in scratch.translated(message).messages() {
+                echoes.sent(sent.topic_name, sent.payload, now_ms);
+            }
+        }
+        Ok(())
+    }
+
+    fn carry(
+        &self,
+        way: Way,
+        message: &Incoming<'_>,
+        memory: &mut Memory,
         scratch: &mut Scratch,
     ) -> Result<(), Refusal> {
         let (lane, toward) = self.lane(way);
-        if let Some(known) = memory.find(way, message.topic_name)
-            && let Some(Route { target: Ok(target), .. }) = lane.routes.get(known.route)
+        if let Some(known) = memory.topics.find(way, message.topic_name)
+            && let Some(route) = lane.routes.get(known.route)
+            && let Ok(target) = &route.target
         {
+            check_repeated(route, message, memory, scratch)?;
             scratch.topics.push_str(known.rendered);
             return hand_on(message, target, scratch);
         }
@@ -249,13 +285,15 @@ impl Pair {
             }
             Err(none) => return Err(none.refusal),
         };
+        check_repeated(found.route, message, memory, scratch)?;
         if rewrite::is_needed(&found, target, &self.device.payload) {
-            return Rewriting { pair: self, toward, found: &found, message }.run(target, scratch);
+            let rewriting = Rewriting { pair: self, toward, found: &found, message };
+            return rewriting.run(target, &mut Kept { memory, scratch });
         }
         target.render(&found.captures, &self.identity, toward, None, &mut scratch.topics)?;
         if found.by == FoundBy::Topic {
             let known = Known { route: found.index, rendered: &scratch.topics };
-            memory.remember(way, message.topic_name, known);
+            memory.topics.remember(way, message.topic_name, known);
         }
         hand_on(message, target, scratch)
     }
@@ -271,6 +309,18 @@ impl Pair {
         let target = route.target.as_ref().map_err(|none| none.refusal)?;
         target.render(&captures, &self.identity, toward, None, out)
     }
+}
+
+/// A retained command is delivered once, not with every subscription.
+fn check_repeated(
+    route: &Route,
+    message: &Incoming<'_>,
+    memory: &Memory,
+    scratch: &mut Scratch,
+) -> Result<(), Refusal> {
+    scratch.may_come_again = route.may_come_again;
+    let repeated = route.may_come_again && message.retain && memory.is_repeated(message);
+    if repeated { Err(REPEATED) } else { Ok(()) }
 }
 
 /// A message whose payload passes as it is, under the topic that was rendered.

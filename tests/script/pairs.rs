@@ -199,6 +199,13 @@ pub fn xyte_to_mqtt2go() -> Script {
     script.secret_of_device(ACCESS_KEY)
 }
 
+/// An MQTT2GO device in front of Xyte, MQTT 5.
+pub fn mqtt2go_to_xyte() -> Script {
+    let (here, there) = (side("mqtt2go", MQTT2GO), side("xyte", &[("access_key", UPSTREAM_KEY)]));
+    let script = version_5(translator(here, there, Identity::Same), "XID", "XID", UPSTREAM_KEY);
+    script.secret_of_device("PW-DEVICE")
+}
+
 /// ThingScale device 77 with a will, in front of OmniCore, which has none.
 pub fn will_to_omnicore() -> Script {
     let script = thingscale_to_omnicore();

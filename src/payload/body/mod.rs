@@ -26,6 +26,7 @@ pub use envelope::Origin;
 pub use manner::{Manner, encode_in};
 pub use pieces::pieces;
 pub use time_key::take_time;
+pub use write::write_identifier;
 
 use super::json::{JsonError, JsonFault, RawString, escape_into};
 use super::{PayloadError, Shape};

@@ -78,16 +78,20 @@ impl<'o> Object<'o> {
 
     /// A member with the identifier of the source or one of our own.
     pub(super) fn identifier(&mut self, name: &str, own: Option<RawString<'_>>, serial: u64) {
-        let out = self.named(name);
-        out.push(b'"');
-        identifier(own, serial, out);
-        out.push(b'"');
+        write_identifier(own, serial, self.named(name));
     }
 
     /// Closes the object.
     pub(super) fn close(self) {
         self.out.push(b'}');
     }
+}
+
+/// Appends the identifier of the source or one of the proxy's own, as a JSON string.
+pub fn write_identifier(own: Option<RawString<'_>>, serial: u64, out: &mut Vec<u8>) {
+    out.push(b'"');
+    identifier(own, serial, out);
+    out.push(b'"');
 }
 
 /// The inside of a JSON string with the identifier of the source or one of our own.

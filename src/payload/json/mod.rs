@@ -10,12 +10,14 @@
 mod cursor;
 mod members;
 mod number;
+mod put;
 mod string;
 
 pub(in crate::payload) use cursor::Cursor;
 pub use members::{Element, Elements, Member, Members, elements, members};
 pub(in crate::payload) use number::{Number, value};
 pub use number::{as_f64, as_i64, as_u64, numeric};
+pub use put::{only_member, put_member};
 pub use string::{RawString, escape_into, escaped_length, is_plain};
 
 /// The deepest nesting that is ever accepted, whatever the caller allows. It's what the widespread

@@ -162,6 +162,21 @@ impl<'a> RawString<'a> {
         left.is_empty()
     }
 
+    /// Whether both spell the same, with whatever escapes.
+    #[must_use]
+    pub fn same(self, other: RawString<'_>) -> bool {
+        match (self.plain(), other.plain()) {
+            (Some(own), Some(other)) => own == other,
+            (_, Some(other)) => self.is(other),
+            (Some(own), None) => other.is(own),
+            (None, None) => {
+                let mut spelled = Vec::with_capacity(other.unescaped_length());
+                other.unescape(&mut spelled);
+                str::from_utf8(&spelled).is_ok_and(|spelled| self.is(spelled))
+            }
+        }
+    }
+
     /// How many bytes [`Self::unescape`] will append.
     pub fn unescaped_length(self) -> usize {
         let length = |piece| match piece {

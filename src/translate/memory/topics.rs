@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::translator::Way;
+use crate::translate::Way;
 
 /// Topics remembered per way. The oldest gives way to a new one.
 const TOPICS_MAX: usize = 4;
@@ -11,9 +11,9 @@ const TOPICS_MAX: usize = 4;
 /// Longer topics, on either side, are not remembered: memory per session stays small whatever a device sends.
 const TOPIC_BYTES_MAX: usize = 192;
 
-/// What one session remembers of one translator. Empty until the first message.
+/// The last topics of each way.
 #[derive(Default)]
-pub struct TopicMemory {
+pub(in crate::translate) struct Topics {
     up: Ring,
     down: Ring,
 }
@@ -34,15 +34,15 @@ struct Entry {
 
 /// What is known of a topic.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'m> {
-    pub(super) route: usize,
-    pub(super) rendered: &'m str,
+pub(in crate::translate) struct Known<'m> {
+    pub(in crate::translate) route: usize,
+    pub(in crate::translate) rendered: &'m str,
 }
 
-impl TopicMemory {
+impl Topics {
     /// The route of a topic whose form doesn't depend on the payload, and what it is on the other side.
     #[inline]
-    pub(super) fn find(&self, way: Way, topic: &str) -> Option<Known<'_>> {
+    pub(in crate::translate) fn find(&self, way: Way, topic: &str) -> Option<Known<'_>> {
         let ring = match way {
             Way::Up => &self.up,
             Way::Down => &self.down,
@@ -53,7 +53,7 @@ impl TopicMemory {
     }
 
     /// Remembers a topic. Its place is reused, so that nothing is allocated once the places have grown.
-    pub(super) fn remember(&mut self, way: Way, topic: &str, known: Known<'_>) {
+    pub(in crate::translate) fn remember(&mut self, way: Way, topic: &str, known: Known<'_>) {
         if topic.len().max(known.rendered.len()) > TOPIC_BYTES_MAX {
             return;
         }
@@ -83,9 +83,9 @@ fn refill(text: &mut String, with: &str) {
 }
 
 /// Topics of a platform may hold its secrets.
-impl fmt::Debug for TopicMemory {
+impl fmt::Debug for Topics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopicMemory").finish_non_exhaustive()
+        f.debug_struct("Topics").finish_non_exhaustive()
     }
 }
 
@@ -93,13 +93,13 @@ impl fmt::Debug for TopicMemory {
 mod tests {
     use super::*;
 
-    fn known(memory: &TopicMemory, way: Way, topic: &str) -> Option<(usize, String)> {
+    fn known(memory: &Topics, way: Way, topic: &str) -> Option<(usize, String)> {
         memory.find(way, topic).map(|known| (known.route, known.rendered.to_owned()))
     }
 
     #[test]
     fn the_last_topics_of_each_way_are_known() {
-        let mut memory = TopicMemory::default();
+        let mut memory = Topics::default();
         for number in 0..10 {
             let (topic, rendered) = (format!("t{number}"), format!("r{number}"));
             memory.remember(Way::Up, &topic, Known { route: number, rendered: &rendered });
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn long_topics_are_not_kept_and_none_is_shown() {
-        let mut memory = TopicMemory::default();
+        let mut memory = Topics::default();
         let long = "x".repeat(TOPIC_BYTES_MAX + 1);
         memory.remember(Way::Up, &long, Known { route: 0, rendered: "r" });
         memory.remember(Way::Up, "hunter2", Known { route: 0, rendered: &long });
