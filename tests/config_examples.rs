@@ -114,6 +114,7 @@ connect_timeout_ms = 2
 upstream_timeout_ms = 3
 exchanges_max = 4
 subscriptions_max = 5
+attachments_max = 6
 buffered_bytes_max = 6000
 sessions_max = 7
 "#;
@@ -135,6 +136,7 @@ sessions_max = 7
         upstream_timeout: Duration::from_millis(3),
         exchanges_max: 4,
         subscriptions_max: 5,
+        attachments_max: 6,
     };
     assert_eq!(config.listeners[0].plan.limits, limits);
 }

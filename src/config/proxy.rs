@@ -15,6 +15,7 @@ const TIMEOUT_MS: RangeInclusive<u64> = 1..=3_600_000;
 /// There are as many packet identifiers.
 const EXCHANGES: RangeInclusive<u64> = 1..=65_535;
 const SUBSCRIPTIONS: RangeInclusive<u64> = 1..=1_000_000;
+const ATTACHMENTS: RangeInclusive<u64> = 1..=1_000_000;
 const BUFFERED_BYTES: RangeInclusive<u64> = 4096..=1_073_741_824;
 const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
 const SHARDS: RangeInclusive<i64> = 1..=256;
@@ -72,6 +73,7 @@ pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, prox
     set_time(&mut table, "upstream_timeout_ms", TIMEOUT_MS, &mut limits.upstream_timeout);
     set_size(&mut table, "exchanges_max", EXCHANGES, &mut limits.exchanges_max);
     set_size(&mut table, "subscriptions_max", SUBSCRIPTIONS, &mut limits.subscriptions_max);
+    set_size(&mut table, "attachments_max", ATTACHMENTS, &mut limits.attachments_max);
     set_size(&mut table, "buffered_bytes_max", BUFFERED_BYTES, &mut proxy.buffered_bytes_max);
     set_size(&mut table, "sessions_max", SESSIONS, &mut proxy.sessions_max);
     if limits.connect_size_max > limits.packet_size_max {

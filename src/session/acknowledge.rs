@@ -30,6 +30,9 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        if kind == AcknowledgementKind::Puback && self.is_of_attachment(&given) {
+            return Ok(());
+        }
         if self.is_joined(Way::Up, &given, wake)? {
             return Ok(());
         }

@@ -49,6 +49,7 @@ impl Session {
         self.phase = Phase::Running;
         self.phase_deadline = None;
         wake.tally.established.add(1);
+        self.subscribe_to_errors(wake);
         Ok(())
     }
 

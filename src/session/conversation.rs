@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::mqtt::{PINGREQ, PropertyBuffer, ReasonCode, Version, next_packet};
 use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
+use super::attachments::Attachments;
 use super::end::End;
 use super::exchanges::Exchanges;
 use super::joins::BothJoins;
@@ -89,6 +90,8 @@ pub struct Session {
     /// Only where a message may become several.
     pub(super) joins: Option<Box<BothJoins>>,
     pub(super) memory: Memory,
+    /// Only where the upstream wants devices attached.
+    pub(super) attachments: Option<Box<Attachments>>,
     pub(super) client_identifier: Box<str>,
     /// The device asked for a session that outlives the connection, and the upstream's platform has none.
     pub(super) loses_session: bool,
@@ -113,10 +116,10 @@ impl Session {
             memory: Memory::default(),
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
-            joins: [Way::Up, Way::Down]
-                .iter()
-                .any(|way| plan.translator.may_split(*way))
-                .then(Box::default),
+            joins: (plan.translator.attaches()
+                || [Way::Up, Way::Down].iter().any(|way| plan.translator.may_split(*way)))
+            .then(Box::default),
+            attachments: plan.translator.attaches().then(Box::default),
             client_identifier: "".into(),
             loses_session: false,
             refusal: None,
@@ -132,7 +135,9 @@ impl Session {
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_device())
         {
             match self.next_device_packet(rest) {
-                Ok(Some(raw)) if self.has_to_wait(raw) => break,
+                Ok(Some(raw)) if self.has_to_wait(raw) || self.waits_for_attachment(raw, wake) => {
+                    break;
+                }
                 Ok(Some(raw)) => {
                     used += raw.bytes.len();
                     wake.tally.packet(Way::Up, raw.bytes.len());
@@ -239,6 +244,11 @@ impl Session {
         if self.phase != Phase::Running {
             return;
         }
+        if let Some(attachments) = &mut self.attachments
+            && due(attachments.deadline())
+        {
+            attachments.give_up();
+        }
         if due(self.keep_alive.device_deadline()) {
             self.end_for_device(End::KeepAliveTimeout, wake);
         } else if due(self.keep_alive.upstream_deadline()) {
@@ -251,9 +261,10 @@ impl Session {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let running = self.phase == Phase::Running;
-        let keep_alive = [self.keep_alive.device_deadline(), self.keep_alive.upstream_deadline()];
-        let keep_alive = keep_alive.into_iter().flatten().filter(|_| running);
-        keep_alive.chain(self.phase_deadline).min()
+        let attachment = self.attachments.as_deref().and_then(Attachments::deadline);
+        let due =
+            [self.keep_alive.device_deadline(), self.keep_alive.upstream_deadline(), attachment];
+        due.into_iter().flatten().filter(|_| running).chain(self.phase_deadline).min()
     }
 
     /// The device isn't read at the moment, so its silence means nothing.
@@ -273,10 +284,12 @@ impl Session {
         self.phase == Phase::AwaitUpstream
     }
 
-    /// Whether packets of the device are taken as they come. While its upstream is being connected they wait.
+    /// Whether packets of the device are taken as they come. While its upstream is being connected, or a device
+    /// attached, they wait.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
+        let attaches = self.attachments.as_deref().is_some_and(Attachments::is_pending);
+        !attaches && !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
     }
 
     /// The device's client identifier, for the log; without what the configuration calls a secret.

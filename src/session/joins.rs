@@ -101,7 +101,7 @@ impl Joins {
         }
         let mut identifiers = Vec::with_capacity(parts.saturating_sub(1));
         for _ in 1..parts {
-            let free = self.free(own).ok_or(Full);
+            let free = self.free(Some(own)).ok_or(Full);
             let free =
                 free.inspect_err(|_| identifiers.iter().for_each(|added| self.forget(added)))?;
             self.added.insert(free, own);
@@ -109,6 +109,18 @@ impl Joins {
         }
         self.open.insert(own, Join { remaining: parts, worst: ReasonCode::Success });
         Ok(identifiers)
+    }
+
+    /// An identifier for a packet of the proxy's own, until it is given back.
+    pub(super) fn lend(&mut self) -> Option<PacketIdentifier> {
+        let free = self.free(None)?;
+        self.added.insert(free, free);
+        Some(free)
+    }
+
+    /// The proxy's own packet is acknowledged.
+    pub(super) fn give_back(&mut self, lent: PacketIdentifier) {
+        self.forget(&lent);
     }
 
     /// Nothing of the message was sent.
@@ -122,14 +134,14 @@ impl Joins {
         self.added.remove(added);
     }
 
-    fn free(&mut self, own: PacketIdentifier) -> Option<PacketIdentifier> {
+    fn free(&mut self, own: Option<PacketIdentifier>) -> Option<PacketIdentifier> {
         for _ in 0..u16::MAX {
             self.last = self.last.checked_sub(1).filter(|last| *last > 0).unwrap_or(u16::MAX - 1);
             let candidate = PacketIdentifier::new(self.last)?;
             let taken = self.is_added(candidate)
                 || self.is_open(candidate)
                 || self.used.contains(&candidate);
-            if candidate != own && !taken {
+            if own != Some(candidate) && !taken {
                 return Some(candidate);
             }
         }

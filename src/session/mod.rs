@@ -29,6 +29,7 @@
 )]
 
 mod acknowledge;
+mod attachments;
 mod connack;
 mod connect;
 mod conversation;

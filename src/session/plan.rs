@@ -30,6 +30,8 @@ pub struct SessionLimits {
     pub exchanges_max: usize,
     /// Topic filters that a translated session remembers.
     pub subscriptions_max: usize,
+    /// Devices that the session of a gateway attaches.
+    pub attachments_max: usize,
 }
 
 impl Default for SessionLimits {
@@ -41,6 +43,7 @@ impl Default for SessionLimits {
             upstream_timeout: Duration::from_secs(10),
             exchanges_max: 1024,
             subscriptions_max: 1000,
+            attachments_max: 10_000,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::mqtt::{
 };
 use crate::translate::{Incoming, Notes, Outgoing, Reason, Refusal, Way};
 
+use super::attachments::NOT_ATTACHED;
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
@@ -59,6 +60,9 @@ impl Session {
         if let Some((identifier, exchange)) = sent_before(&publish, &self.up) {
             return self.answer_again(Way::Up, identifier, exchange, wake);
         }
+        if self.is_unattached(publish.topic_name) {
+            return self.refuse_message(Way::Up, &publish, NOT_ATTACHED, wake);
+        }
         match self.translate(Way::Up, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Up, &publish, qos, wake),
             Ok(Outcome::Split(qos)) => self.answer_split(Way::Up, &publish, qos, wake),
@@ -86,6 +90,9 @@ impl Session {
         }
         if let Some((identifier, exchange)) = sent_before(&publish, &self.down) {
             return self.answer_again(Way::Down, identifier, exchange, wake);
+        }
+        if self.hears_gateway_error(&publish) {
+            return self.answer_locally(Way::Down, &publish, ReasonCode::Success, wake);
         }
         match self.translate(Way::Down, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Down, &publish, qos, wake),

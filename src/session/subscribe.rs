@@ -175,6 +175,9 @@ impl Session {
     /// SUBACK from the upstream.
     pub(super) fn on_suback(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
         let suback = Suback::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        if self.is_own_suback(suback.packet_identifier) {
+            return Ok(());
+        }
         let Some(own) = &mut self.subscriptions else {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());

@@ -162,6 +162,7 @@ impl Connection {
             if deadline <= now.max(Instant::now()) {
                 self.timer = None;
                 self.with_session(now.max(deadline), |session, wake| session.on_deadline(wake));
+                self.offer_waiting(now);
                 return true;
             }
             timer.as_mut().reset(deadline.into());
@@ -285,7 +286,7 @@ impl Connection {
         }
     }
 
-    /// Packets that the device sent before its CONNACK go on once that is there.
+    /// Packets that the device sent before its CONNACK, or before a device was attached, go on once that is done.
     fn offer_waiting(&mut self, now: Instant) {
         if self.device.tail.is_empty() || !self.session.is_open() {
             return;
@@ -295,7 +296,8 @@ impl Connection {
             self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
         });
         self.device.tail = tail;
-        if self.device.closed && self.session.end().is_none() {
+        let waits = !self.session.is_open() && !self.device.tail.is_empty();
+        if self.device.closed && self.session.end().is_none() && !waits {
             self.with_session(now, |session, wake| session.on_device_closed(wake));
         }
     }

@@ -16,6 +16,7 @@
     )
 )]
 
+mod attachment;
 mod compile;
 mod connect;
 mod explain;
@@ -38,6 +39,7 @@ mod side;
 mod target;
 mod translator;
 
+pub use attachment::{ATTACH_PAYLOAD, GatewayError, Verdict, gateway_error};
 pub use compile::{CompileFault, compile};
 pub use connect::{ConnectPlan, ConnectRefusal, SessionNames};
 pub use explain::{Explanation, FormView, Sent, explain};

@@ -5,6 +5,7 @@ Here there is no direct route to compare with. A device's side is watched by the
 
 import os
 import re
+import socket
 
 import pytest
 
@@ -481,3 +482,45 @@ def test_a_killed_upstream_ends_its_sessions_and_no_others(translated):
     assert device.verdict() == {"packets": [], "end": "closed"}
     stage.proxy.await_line('session ended.*end="upstream_closed"')
     assert stage.raw().send(wire.connect("78_x", version=4)).verdict() == {"packets": ["20020003"], "end": "closed"}
+
+
+GATEWAY_TO_OMNICORE = (
+    ["--from", "mqtt2go", "--set", "home=h1", "--set", "gateway=gw1", "--to", "omnicore"]
+    + ["--set", "subscription=acme-sub", "--set", "registry=plant", "--option", "attach"]
+)
+REPORT = b'{"type":"periodic_report","timestamp":1567677926,"value":21.8}'
+
+
+@pytest.mark.parametrize("kind", ("paho-v311", "mqttjs-v311"))
+def test_a_gateway_attaches_devices_before_they_speak(translated, kind):
+    """Each once, and the messages behind wait for it in their order."""
+    stage = translated(GATEWAY_TO_OMNICORE)
+    observer = stage.observer("#")
+    gateway = stage.device(kind, "gw1")
+    for device in ("ms1", "ms2", "ms1", "gw1"):
+        gateway.publish(f"h1/gw1/{device}/temperature/out", REPORT, qos=1)
+    events = [plain(f"/plant/{device}/events/temperature", REPORT, 1) for device in ("ms1", "ms2", "ms1", "gw1")]
+    attach = [plain(f"/plant/{device}/attach", b"{}", 1) for device in ("ms1", "ms2")]
+    got = [observer.next() for _ in range(6)]
+    assert got == [attach[0], events[0], attach[1], *events[1:]]
+
+
+def test_a_gateway_that_leaves_at_once_is_still_heard(translated):
+    """CONNECT, PUBLISH and DISCONNECT in one piece: the message waits for its device's attachment, the rest behind it."""
+    stage = translated(GATEWAY_TO_OMNICORE)
+    observer = stage.observer("#")
+    raw = stage.raw()
+    raw.send(
+        wire.connect("gw1")
+        + wire.publish("h1/gw1/ms1/temperature/out", REPORT)
+        + wire.publish("h1/gw1/ms2/temperature/out", REPORT)
+        + b"\xe0\x00"
+    )
+    raw.socket.shutdown(socket.SHUT_WR)
+    got = [observer.next() for _ in range(4)]
+    assert got == [
+        plain("/plant/ms1/attach", b"{}", 1),
+        plain("/plant/ms1/events/temperature", REPORT, 0),
+        plain("/plant/ms2/attach", b"{}", 1),
+        plain("/plant/ms2/events/temperature", REPORT, 0),
+    ]

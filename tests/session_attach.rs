@@ -1,0 +1,210 @@
+//! Gateways in front of OmniCore with the option `attach`: devices are attached before anything is said about them.
+
+mod script;
+
+use interlingua::mqtt::{Publish, Qos, ReasonCode, Version};
+use interlingua::session::End;
+use interlingua::translate::{Identity, Reason, Way};
+use script::packets::*;
+use script::{Opening, Script, pairs};
+
+const Q0: Qos = Qos::AtMostOnce;
+const Q1: Qos = Qos::AtLeastOnce;
+const V311: Version = Version::V311;
+const ERRORS: &str = "/plant/gw1/errors";
+const REPORT: &[u8] = br#"{"type":"periodic_report","timestamp":1567677926,"value":21.8}"#;
+
+/// The first identifiers that a session lends: the subscription's, then one per attachment.
+const LENT: [u16; 3] = [65_534, 65_533, 65_532];
+
+/// The home gateway gw1 of MQTT2GO in front of OmniCore, which it speaks to under its own name.
+fn opening() -> Opening {
+    let gateway = "subscriptions/acme-sub/registries/plant/devices/gw1";
+    Opening {
+        device_connect: connect(connect_of(V311, "gw1")),
+        upstream_connect: connect(pairs::omnicore_connect(V311, gateway)),
+        upstream_connack: connack(V311, ReasonCode::Success),
+        device_connack: connack(V311, ReasonCode::Success),
+    }
+}
+
+fn gateway() -> Script {
+    let home = pairs::side("mqtt2go", &[("home", "h1"), ("gateway", "gw1")]);
+    let values = [("subscription", "acme-sub"), ("registry", "plant"), ("password", pairs::JWT)];
+    let there = pairs::side("omnicore", &values).with_option("attach");
+    Script::new(V311, pairs::translator(home, there, Identity::Same), opening())
+}
+
+/// Up to the subscription to what goes wrong.
+fn running() -> Script {
+    gateway()
+        .connected()
+        .upstream_receives(subscribe(V311, LENT[0], &[(ERRORS, Q0)]))
+        .upstream_sends(suback(V311, LENT[0], &[0]))
+}
+
+fn report(identifier: u16, device: &str) -> Vec<u8> {
+    let topic = format!("h1/gw1/{device}/temperature/out");
+    publish(V311, publish_of(Q1, identifier, &topic, REPORT))
+}
+
+fn reported(identifier: u16, device: &str) -> Vec<u8> {
+    let topic = format!("/plant/{device}/events/temperature");
+    publish(V311, publish_of(Q1, identifier, &topic, REPORT))
+}
+
+fn attach(identifier: u16, device: &str) -> Vec<u8> {
+    publish(V311, publish_of(Q1, identifier, &format!("/plant/{device}/attach"), b"{}"))
+}
+
+fn error(word: &str, device: &str) -> Vec<u8> {
+    let payload = format!(r#"{{"error_type":"{word}","device_id":"{device}"}}"#);
+    publish(V311, publish_of(Q0, 0, ERRORS, payload.as_bytes()))
+}
+
+#[test]
+fn a_device_is_attached_before_its_first_message() {
+    running()
+        .device_sends([report(1, "ms1"), report(2, "ms1")].concat())
+        .upstream_receives(attach(LENT[1], "ms1"))
+        .upstream_sends(puback(V311, LENT[1]))
+        .upstream_receives([reported(1, "ms1"), reported(2, "ms1")].concat())
+        .upstream_sends([puback(V311, 1), puback(V311, 2)].concat())
+        .device_receives([puback(V311, 1), puback(V311, 2)].concat())
+        // It is attached now; another one isn't.
+        .device_sends([report(3, "ms1"), report(4, "ms2"), report(5, "ms1")].concat())
+        .upstream_receives([reported(3, "ms1"), attach(LENT[2], "ms2")].concat())
+        .upstream_sends(puback(V311, LENT[2]))
+        .upstream_receives([reported(4, "ms2"), reported(5, "ms1")].concat())
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn the_gateway_itself_needs_no_attachment() {
+    running().device_sends(report(1, "gw1")).upstream_receives(reported(1, "gw1")).goes_on().play();
+}
+
+#[test]
+fn a_device_is_attached_before_its_commands_are_asked_for() {
+    let filters = |identifier| {
+        subscribe(V311, identifier, &[("/plant/lamp1/commands/#", Q1), ("/plant/lamp1/config", Q1)])
+    };
+    running()
+        .device_sends(subscribe(V311, 1, &[("h1/gw1/lamp1/+/in", Q1)]))
+        .upstream_receives(attach(LENT[1], "lamp1"))
+        .upstream_sends(puback(V311, LENT[1]))
+        .upstream_receives(filters(1))
+        .upstream_sends(suback(V311, 1, &[1, 1]))
+        .device_receives(suback(V311, 1, &[1]))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn what_the_platform_refuses_is_not_attached() {
+    running()
+        .device_sends(report(1, "ms1"))
+        .upstream_receives(attach(LENT[1], "ms1"))
+        .upstream_sends(puback(V311, LENT[1]))
+        .upstream_receives(reported(1, "ms1"))
+        .upstream_sends(error("GATEWAY_ATTACHMENT_ERROR", "ms1"))
+        .device_sends(report(2, "ms1"))
+        .device_receives(puback(V311, 2))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 1))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn a_device_that_the_platform_lost_is_attached_again_once() {
+    running()
+        .device_sends(report(1, "ms1"))
+        .upstream_receives(attach(LENT[1], "ms1"))
+        .upstream_sends(puback(V311, LENT[1]))
+        .upstream_receives(reported(1, "ms1"))
+        .upstream_sends(error("GATEWAY_DEVICE_NOT_FOUND", "ms1"))
+        .device_sends(report(2, "ms1"))
+        .upstream_receives(attach(LENT[2], "ms1"))
+        .upstream_sends(puback(V311, LENT[2]))
+        .upstream_receives(reported(2, "ms1"))
+        .upstream_sends(error("GATEWAY_DEVICE_NOT_FOUND", "ms1"))
+        .device_sends(report(3, "ms1"))
+        .device_receives(puback(V311, 3))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 1))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn an_attachment_without_answer_is_given_up() {
+    running()
+        .limits(|limits| limits.upstream_timeout = std::time::Duration::from_secs(4))
+        .device_sends([report(1, "ms1"), report(2, "gw1")].concat())
+        .upstream_receives(attach(LENT[1], "ms1"))
+        .after(3.9)
+        .goes_on()
+        .after(0.2)
+        .device_receives(puback(V311, 1))
+        .upstream_receives(reported(2, "gw1"))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 1))
+        // The answer comes late, and means nothing any more.
+        .upstream_sends(puback(V311, LENT[1]))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn only_so_many_devices_are_attached() {
+    running()
+        .limits(|limits| limits.attachments_max = 1)
+        .device_sends([report(1, "ms1"), report(2, "ms2")].concat())
+        .upstream_receives(attach(LENT[1], "ms1"))
+        .upstream_sends(puback(V311, LENT[1]))
+        .upstream_receives(reported(1, "ms1"))
+        .device_receives(puback(V311, 2))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 1))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn a_message_that_has_no_translation_attaches_nobody() {
+    running()
+        .device_sends(publish(V311, publish_of(Q1, 1, "h1/gw1/add_device/out", b"{}")))
+        .device_receives(puback(V311, 1))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::AdminTopic), 1))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn without_the_option_attaching_is_the_devices_own_affair() {
+    let home = pairs::side("mqtt2go", &[("home", "h1"), ("gateway", "gw1")]);
+    let values = [("subscription", "acme-sub"), ("registry", "plant"), ("password", pairs::JWT)];
+    let there = pairs::side("omnicore", &values);
+    Script::new(V311, pairs::translator(home, there, Identity::Same), opening())
+        .connected()
+        .device_sends(report(1, "ms1"))
+        .upstream_receives(reported(1, "ms1"))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn others_may_speak_about_errors() {
+    // A retained or foreign message on another topic of errors is no message to the session.
+    let foreign = publish(V311, publish_of(Q1, 9, "/plant/gw2/errors", b"{}"));
+    running()
+        .upstream_sends(foreign)
+        .upstream_receives(puback(V311, 9))
+        .upstream_sends(error("GATEWAY_ATTACHMENT_ERROR", "unknown"))
+        .upstream_sends(publish(
+            V311,
+            Publish { retain: true, ..publish_of(Q0, 0, ERRORS, b"no JSON") },
+        ))
+        .goes_on()
+        .upstream_closes()
+        .ends(End::UpstreamClosed)
+        .play();
+}
