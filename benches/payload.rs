@@ -211,8 +211,15 @@ fn shapes(criterion: &mut Criterion) {
         let options = BodyOptions::default();
         let (received_ms, serial) = (1_567_677_926_000, 17);
         let origin = Origin::default();
-        let context =
-            Context { origin, purpose, received_ms, device: "lamp1", serial, options: &options };
+        let context = Context {
+            origin,
+            purpose,
+            received_ms,
+            device: "lamp1",
+            serial,
+            options: &options,
+            layout: None,
+        };
         let carried = if need == Topic { Carried::InTopic } else { Carried::Nowhere };
         let mut out = Vec::with_capacity(8 * 1024);
         let mut translate = |payload: &[u8]| {

@@ -142,6 +142,28 @@ fn explain_speaks_json_to_programs() {
 }
 
 #[test]
+fn explain_names_the_layout_of_a_declared_frame() {
+    let pair = ["--from", "config/examples/own-dialect/acme.toml", "--set", "plant=north", "--to"];
+    let to = ["omnicore", "--set", "subscription=acme-sub", "--set", "registry=plant"];
+    let payload = r#"{"v":2,"gauge":"inlet","data":{"reading":9.75,"at":1567677926000}}"#;
+    let message = ["--topic", "acme/north/p77/alarms", "--payload", payload];
+    let text = succeeds(&interlingua(&[&["explain"][..], &pair, &to, &message].concat()));
+    for line in [
+        "matched  acme/{plant}/{pump}/alarms   event, shape alarm, line ",
+        "out      omnicore topic /plant/p77/events/inlet",
+        "         payload 9.75 (QoS 0, retain 0)",
+        "note     meta_lost",
+    ] {
+        assert!(text.lines().any(|printed| printed.starts_with(line)), "{line}\nis not in\n{text}");
+    }
+    let json = ["explain", "--json"];
+    let json = succeeds(&interlingua(&[&json[..], &pair, &to, &message].concat()));
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["matched"]["shape"], "alarm");
+    assert_eq!(json["as"]["shape"], "opaque");
+}
+
+#[test]
 fn explain_reads_the_configuration_that_runs() {
     let example = "config/examples/two-listeners.toml";
     let run = |more: &[&str]| {

@@ -127,7 +127,7 @@ proxy.toml:53: upstream[0].vars.password: doesn't say where its value comes from
 proxy.toml:56: upstream[1].name: no listener uses the upstream `cellar`; name it in a [[listener]], or remove it
 proxy.toml:57: upstream[1].url: has credentials in it; remove them; they are variables of the upstream's dialect
 ./own.toml:2: mqtt: `4` is no MQTT version; write "3.1", "3.1.1" or "5"
-./own.toml:3: colour: unknown key; this table has `connect`, `limits`, `mqtt`, `name`, `secrets`, `title`, `topic` or `variables`
+./own.toml:3: colour: unknown key; this table has `connect`, `layouts`, `limits`, `mqtt`, `name`, `secrets`, `title`, `topic` or `variables`
 devices.csv:3: device `a` stands here for the second time; names are unique
 devices.csv:4: upstream `1` stands here for the second time; names are unique
 "#,

@@ -75,7 +75,7 @@ fn print_json() -> anyhow::Result<()> {
                     serde_json::json!({
                         "kind": form.kind.to_string(),
                         "template": form.template.to_string(),
-                        "shape": form.shape.word(),
+                        "shape": form.shape_word(),
                     })
                 })
                 .collect();

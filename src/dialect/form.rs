@@ -1,7 +1,9 @@
 //! A topic form: one row of a dialect's table.
 
+use std::sync::Arc;
+
 use crate::mqtt::Qos;
-use crate::payload::Shape;
+use crate::payload::{Layout, Passage, Shape};
 
 use super::{Kind, Part, Sender, Template};
 
@@ -16,6 +18,8 @@ pub struct Form {
     pub template: Template,
     /// How the payload is built.
     pub shape: Shape,
+    /// Where everything stands in a payload of a declared shape; none of any other.
+    pub layout: Option<Arc<Layout>>,
     /// Whether topics are read by it, written by it, or both.
     pub usage: Usage,
     /// Parts of the address that this form binds in its own way, before the variables' own parts.
@@ -120,6 +124,43 @@ impl Form {
     #[must_use]
     pub fn is_written(&self) -> bool {
         self.usage != Usage::Read
+    }
+
+    /// The word of the shape, or the name of the layout.
+    #[must_use]
+    pub fn shape_word(&self) -> &str {
+        self.layout.as_ref().map_or(self.shape.word(), |layout| layout.name())
+    }
+
+    /// Whether the payload itself says what the channel is, so that a topic without one loses nothing.
+    #[must_use]
+    pub fn carries_channel(&self) -> bool {
+        self.shape.carries_channel() || self.layout.as_ref().is_some_and(|own| own.has_channel())
+    }
+
+    /// Whether the frame names the one channel.
+    #[must_use]
+    pub fn names_channel(&self) -> bool {
+        self.shape.names_channel() || self.layout.as_ref().is_some_and(|own| own.has_channel())
+    }
+
+    /// Whether the payloads of both are built in the same way.
+    #[must_use]
+    pub fn has_shape_of(&self, other: &Form) -> bool {
+        let same_frame = match (&self.layout, &other.layout) {
+            (Some(own), Some(other)) => own.is_same_frame(other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        self.shape == other.shape && same_frame
+    }
+
+    /// Whether payloads of this form may go out where those of `written` are expected.
+    #[must_use]
+    pub fn passage(&self, written: &Form) -> Passage {
+        if self.shape == written.shape && !self.has_shape_of(written) {
+            return Passage::Rewrite;
+        }
+        self.shape.passage(written.shape)
     }
 
     /// The constant that the form binds a part to.

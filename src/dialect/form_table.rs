@@ -4,19 +4,20 @@ use crate::document::{Located, Scalar, Table, Written, list_words};
 use crate::payload::Shape;
 
 use super::form::{Binding, Form, RetainRule, Unserved, Usage, When};
+use super::layout_table::Layouts;
 use super::neutral::{Kind, Part, Sender};
 use super::table::{read_qos, to_usize};
 use super::template::{Template, TemplateError};
 
 /// Reads one `[[topic]]`. `None` when a fault keeps it from being one; the fault is in the document.
-pub(super) fn read_form(mut table: Table<'_>) -> Option<Form> {
+pub(super) fn read_form(mut table: Table<'_>, layouts: &mut Layouts) -> Option<Form> {
     let line = table.line();
     let kind = required_word(&mut table, "kind", &Kind::WORDS);
     let from = required_word(&mut table, "from", &Sender::WORDS);
     let template = table
         .required_text("template", "write the topic, as in `template = \"{site}/{device}/events\"`")
         .and_then(|text| read_template(&table, "template", &text));
-    let shape = table.word("shape", &Shape::WORDS).map_or(Shape::Opaque, |shape| shape.value);
+    let (shape, layout) = layouts.read_shape(&mut table);
     let filter = table
         .text("filter")
         .and_then(|text| read_template(&table, "filter", &filter_as_template(text)));
@@ -38,6 +39,7 @@ pub(super) fn read_form(mut table: Table<'_>) -> Option<Form> {
         from: from?,
         template: template?,
         shape,
+        layout,
         usage,
         address,
         filter,

@@ -21,6 +21,7 @@ mod compare;
 mod connect;
 mod form;
 mod form_table;
+mod layout_table;
 mod neutral;
 mod secret;
 mod table;

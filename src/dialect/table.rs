@@ -7,6 +7,7 @@ use crate::mqtt::{Qos, Version};
 use super::connect::{ConnectRules, Limits, SessionRule, WillRule};
 use super::form::{Binding, Form, RetainRule};
 use super::form_table::read_form;
+use super::layout_table::Layouts;
 use super::neutral::Part;
 use super::text_template::TextTemplate;
 use super::variable::{NameRule, Role, Variable};
@@ -103,7 +104,10 @@ fn read(mut root: Table<'_>) -> Option<Dialect> {
     }
     let connect = root.table("connect").map(read_connect).unwrap_or_default();
     let limits = root.table("limits").map(read_limits).unwrap_or_default();
-    let forms: Vec<Form> = root.tables("topic").into_iter().filter_map(read_form).collect();
+    let mut layouts = root.table("layouts").map(Layouts::read).unwrap_or_default();
+    let topics = root.tables("topic").into_iter();
+    let forms: Vec<Form> = topics.filter_map(|topic| read_form(topic, &mut layouts)).collect();
+    layouts.check_use(&root);
     declare_implied(&mut variables, &connect, &forms, &root);
     root.finish();
     Some(Dialect {

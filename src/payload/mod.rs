@@ -19,7 +19,11 @@ pub mod json;
 pub mod msgpack;
 
 mod error;
+mod layout;
 mod shape;
 
 pub use error::{Excess, MsgpackFault, PayloadError, ShapeFault};
+pub use layout::{
+    Constant, LAYOUT_DEPTH_MAX, Layout, LayoutError, LayoutFault, Slot, TimeSpelling,
+};
 pub use shape::{Passage, Shape};

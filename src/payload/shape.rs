@@ -1,4 +1,4 @@
-//! The closed set of payload shapes that dialect tables name, and the question whether bytes of one shape
+//! The closed set of payload shapes that dialect tables name (the declared one by its layout), and the question whether bytes of one shape
 //! may stand where another is expected without being touched.
 
 /// How the payload of a topic form is built.
@@ -38,6 +38,8 @@ pub enum Shape {
     XyteUpdate,
     /// `{"version": …, "last_updated": …, "config": {…}}` (Xyte).
     XyteConfig,
+    /// A frame that the table itself declares; its [`Layout`](super::Layout) says where everything stands.
+    Declared,
 }
 
 /// What stands between the bytes of a source shape and a target shape.
@@ -50,7 +52,7 @@ pub enum Passage {
 }
 
 impl Shape {
-    /// Every shape with the word that tables write.
+    /// Every built-in shape with the word that tables write. A declared one has the name of its layout.
     pub const WORDS: [(&'static str, Shape); 17] = [
         ("opaque", Shape::Opaque),
         ("json", Shape::Json),
@@ -71,13 +73,14 @@ impl Shape {
         ("xyte-config", Shape::XyteConfig),
     ];
 
-    /// The word that tables write.
+    /// The word that tables write; empty for a declared shape.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, shape)| *shape == self).map_or("", |(word, _)| word)
     }
 
-    /// Whether the payload itself says what the channel is, so that a topic without one loses nothing.
+    /// Whether the payload itself says what the channel is, so that a topic without one loses nothing. Of a
+    /// declared shape the layout says it, and likewise in [`Self::names_channel`].
     #[must_use]
     pub fn carries_channel(self) -> bool {
         matches!(
@@ -109,6 +112,7 @@ impl Shape {
     }
 
     /// Whether a command of this shape has an identifier, one of the proxy's own where its source gives none.
+    /// Of a declared shape the layout says it.
     #[must_use]
     pub fn identifies_commands(self) -> bool {
         matches!(self, Shape::SmartworksAction | Shape::XyteCommand)
@@ -123,13 +127,14 @@ impl Shape {
                 | Shape::SmartworksData
                 | Shape::XyteCommand
                 | Shape::Empty
+                | Shape::Declared
         )
     }
 
     /// Whether bytes of this shape may go out where `target` is expected.
     ///
     /// A target that takes any bytes gets exactly the bytes that came in, unless they are a frame around
-    /// the body that only the source's platform reads.
+    /// the body that only the source's platform reads. Of two declared shapes the layouts have to be the same.
     #[must_use]
     pub fn passage(self, target: Shape) -> Passage {
         if self == target || (target == Shape::Opaque && !self.frames_its_body()) {
@@ -165,6 +170,8 @@ mod tests {
             (Shape::XyteTelemetry, Shape::XyteTelemetry, Passage::Untouched),
             (Shape::SmartworksEvent, Shape::Opaque, Passage::Rewrite),
             (Shape::SmartworksData, Shape::Opaque, Passage::Rewrite),
+            (Shape::Declared, Shape::Opaque, Passage::Rewrite),
+            (Shape::Json, Shape::Declared, Passage::Rewrite),
             (Shape::Opaque, Shape::Mqtt2goCommand, Passage::Rewrite),
             (Shape::JsonOrNumber, Shape::Members, Passage::Rewrite),
         ] {

@@ -58,8 +58,8 @@ pub struct FormView {
     pub kind: Kind,
     /// Who sends them.
     pub from: Sender,
-    /// The payload's shape.
-    pub shape: &'static str,
+    /// The payload's shape, or the name of its layout.
+    pub shape: String,
     /// Line in the table.
     pub line: usize,
 }
@@ -67,7 +67,8 @@ pub struct FormView {
 impl FormView {
     fn of(form: &Form) -> Self {
         let Form { kind, from, line, .. } = *form;
-        Self { template: form.template.to_string(), kind, from, shape: form.shape.word(), line }
+        let shape = form.shape_word().to_owned();
+        Self { template: form.template.to_string(), kind, from, shape, line }
     }
 }
 

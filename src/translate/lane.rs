@@ -1,9 +1,11 @@
 //! A lane: all forms that one side reads in one direction, each with the form of the other side that says the
 //! same. Compiled once per pair; finding a topic's route costs the forms of its own number of levels.
 
+use std::sync::Arc;
+
 use crate::dialect::{Form, Kind, Part, RetainRule, Sender, When};
-use crate::payload::Shape;
 use crate::payload::json::{self, RawString};
+use crate::payload::{Layout, Shape};
 
 use super::levels::{Captures, LEVELS_MAX, Levels, SLOTS};
 use super::options::PayloadOptions;
@@ -33,6 +35,8 @@ pub(crate) struct Route {
     pub(crate) pattern: Pattern,
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
+    /// The frame of a declared shape.
+    pub(crate) layout: Option<Arc<Layout>>,
     /// The parts of the address that the form gives.
     pub(crate) parts: Vec<(Part, Source)>,
     /// The channel among them.
@@ -216,6 +220,7 @@ fn route(
         variant,
         kind: form.kind,
         shape: form.shape,
+        layout: form.layout.clone(),
         channel,
         parts,
         companion: companion.flatten(),

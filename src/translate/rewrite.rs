@@ -116,7 +116,12 @@ impl Rewriting<'_, '_> {
         // An envelope has the payload as it came.
         let taken = time.is_some() && target.manner != Manner::Envelope;
         let payload = if taken { &untimed } else { payload };
-        let mut content = body::decode(shape, purpose(route.kind), payload).map_err(refusal)?;
+        let meant = purpose(route.kind);
+        let content = match &route.layout {
+            Some(layout) => body::decode_layout(layout, meant, payload),
+            None => body::decode(shape, meant, payload),
+        };
+        let mut content = content.map_err(refusal)?;
         content.timestamp_ms = time.or(content.timestamp_ms);
         let channel =
             route.channel.as_ref().map(|source| Name::Text(source.text(&self.found.captures)));
@@ -150,7 +155,7 @@ impl Rewriting<'_, '_> {
         let timed = matches!(
             target.shape,
             Shape::Mqtt2goReport | Shape::Mqtt2goEvent | Shape::XyteTelemetry
-        );
+        ) || target.layout.as_ref().is_some_and(|layout| layout.timestamp().is_some());
         if !values || !(timed || target.manner == Manner::Envelope) {
             return Ok(None);
         }
@@ -181,6 +186,7 @@ impl Rewriting<'_, '_> {
             device: &device,
             serial: kept.scratch.next_serial(),
             options,
+            layout: target.layout.as_deref(),
         };
         let mut pieces: Vec<Piece<'_>> = Vec::new();
         let need = if target.needs_channel { ChannelNeed::Topic } else { ChannelNeed::No };
@@ -229,7 +235,7 @@ impl Rewriting<'_, '_> {
             notes.add(Note::MetaLost);
         }
         if self.toward == Toward::Device && target.kind == Kind::Command {
-            let own = target.shape.identifies_commands().then_some(context.serial);
+            let own = target.identifies_commands().then_some(context.serial);
             recall::remember(content, context.device, name, own, memory);
         }
         self.place(target, topic, start, notes, scratch);

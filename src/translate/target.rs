@@ -1,9 +1,11 @@
 //! The form of the other side that says what a form says: chosen once per pair, rendered per message.
 
+use std::sync::Arc;
+
 use crate::dialect::{Dialect, Form, Kind, Part, RetainRule};
 use crate::mqtt::Qos;
 use crate::payload::body::Manner;
-use crate::payload::{Passage, Shape};
+use crate::payload::{Layout, Passage, Shape};
 
 use super::identity::Identity;
 use super::levels::Captures;
@@ -34,6 +36,8 @@ pub(crate) struct Target {
     pub(crate) variant: usize,
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
+    /// The frame of a declared shape.
+    pub(crate) layout: Option<Arc<Layout>>,
     pub(crate) ops: Box<[Op]>,
     /// Forms that are read before this one.
     pub(crate) rivals: Rivals,
@@ -63,6 +67,12 @@ impl Target {
             Some(Rivals::find(written, &levels, side, parts))
         });
         Self { rivals: rivals.unwrap_or_default(), ..self }
+    }
+
+    /// Whether a command has an identifier there, one of the proxy's own where its source gives none.
+    pub(crate) fn identifies_commands(&self) -> bool {
+        let declared = self.layout.as_ref().is_some_and(|layout| layout.has_identifier());
+        declared || self.shape.identifies_commands()
     }
 
     /// Appends the topic, which the platform reads as nothing else. On an error `out` holds a part of it.
@@ -134,17 +144,15 @@ fn best_target(form: &Form, pattern: &Pattern, pair: &Towards<'_>) -> Result<Tar
                     continue;
                 }
             };
-            let carries =
-                program.carried.contains(&Part::Channel) || written.shape.carries_channel();
-            let told = has_channel || form.shape.names_channel();
-            let stays = form.shape.carries_channel()
-                && form.shape.passage(written.shape) == Passage::Untouched;
+            let carries = program.carried.contains(&Part::Channel) || written.carries_channel();
+            let told = has_channel || form.names_channel();
+            let stays = form.carries_channel() && form.passage(written) == Passage::Untouched;
             let bound = written.constant(Part::Channel);
             let same = bound.is_some() && bound == form.constant(Part::Channel);
             let loses_channel = told && !carries && !stays && !same;
             let rank = (
                 written.of.is_empty(),
-                written.shape != form.shape,
+                !written.has_shape_of(form),
                 loses_channel,
                 program.needs_channel,
             );
@@ -188,12 +196,13 @@ fn into_target(
         variant,
         kind: written.kind,
         shape: written.shape,
+        layout: written.layout.clone(),
         needs_channel,
         carries_channel: carried.contains(&Part::Channel),
         passage: if needs_channel || written.gathers {
             Passage::Rewrite
         } else {
-            form.shape.passage(written.shape)
+            form.passage(written)
         },
         manner: Manner::Shape,
         ops,

@@ -4,7 +4,7 @@
 //! Invariant: a body that is JSON has been proved to its last byte.
 
 use super::read::{Fields, body, fields, input, is_object, members, value_or_bytes};
-use super::{Body, BodyError, Content, Frame, Name, Purpose, Shape, frames, time};
+use super::{Body, BodyError, Content, Frame, Layout, Name, Purpose, Shape, frames, layout, time};
 use crate::payload::json::{JsonKind, RawString, kind};
 use crate::payload::msgpack::{MsgpackOptions, Outcome, looks_like, to_json};
 
@@ -35,7 +35,8 @@ pub fn transcode(
     }
 }
 
-/// Reads a payload of a source shape. A binary one goes through [`transcode`] first.
+/// Reads a payload of a source shape. A binary one goes through [`transcode`] first, a declared one through
+/// [`decode_layout`] instead.
 ///
 /// # Errors
 /// The payload isn't JSON where its shape says so, or not what the shape asks for.
@@ -57,7 +58,20 @@ pub fn decode(shape: Shape, purpose: Purpose, payload: &[u8]) -> Result<Content<
         Shape::XyteCommand => frames::xyte_command(purpose, payload),
         Shape::XyteUpdate => frames::xyte_update(purpose, payload),
         Shape::XyteConfig => frames::xyte_config(purpose, payload),
+        Shape::Declared => Err(layout::UNKNOWN),
     }
+}
+
+/// Reads a payload of a declared shape by its layout.
+///
+/// # Errors
+/// The payload isn't JSON, or something isn't where and what the layout says.
+pub fn decode_layout<'p>(
+    layout: &Layout,
+    purpose: Purpose,
+    payload: &'p [u8],
+) -> Result<Content<'p>, BodyError> {
+    layout::read(layout, purpose, payload)
 }
 
 fn strict(purpose: Purpose, payload: &[u8]) -> Result<Content<'_>, BodyError> {

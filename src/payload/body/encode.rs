@@ -7,7 +7,7 @@ use super::read::{fields, is_object, kind_of};
 use super::time::write_iso;
 use super::write::{Object, keyed, value, with_member};
 use super::{
-    Body, BodyError, Carried, Content, Context, Piece, Purpose, Shape, Written, mqtt2go,
+    Body, BodyError, Carried, Content, Context, Piece, Purpose, Shape, Written, layout, mqtt2go,
     smartworks, time, xyte,
 };
 use crate::payload::json::JsonKind;
@@ -33,7 +33,7 @@ impl<'p> Job<'_, 'p> {
     }
 
     /// Appends the body where the target isn't Xyte: its telemetries with the status among them.
-    fn gathered(&self, out: &mut Vec<u8>) -> Result<(), BodyError> {
+    pub(super) fn gathered(&self, out: &mut Vec<u8>) -> Result<(), BodyError> {
         if let (Shape::XyteTelemetry, Some(word)) = (self.source, self.content.word) {
             match self.piece.body {
                 Body::Json(json) if self.piece.channel.is_none() && is_object(json) => {
@@ -118,6 +118,7 @@ fn write(target: Shape, job: &Job<'_, '_>, out: &mut Vec<u8>) -> Result<Written,
         Shape::XyteCommand => xyte::command(job, out).map(|()| timeless),
         Shape::XyteUpdate => xyte::update(job, out).map(|()| timeless),
         Shape::XyteConfig => xyte::config(job, out).map(|()| timeless),
+        Shape::Declared => layout::write(job, out),
     }
 }
 
@@ -144,6 +145,7 @@ fn free(job: &Job<'_, '_>, target: Shape, out: &mut Vec<u8>) -> Result<Written, 
         }
         (Shape::XyteCommand, _) => xyte::free_command(job, out)?,
         (Shape::XyteConfig, _) => xyte::free_config(job, out),
+        (Shape::Declared, _) => return layout::free(job, target, out),
         (Shape::Mqtt2goReport, Purpose::State) => return either(job, out),
         (Shape::Mqtt2goReport, Purpose::Telemetry) => {
             normalized(job, out)?;

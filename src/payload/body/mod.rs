@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod frames;
+mod layout;
 mod manner;
 mod mqtt2go;
 mod pieces;
@@ -20,7 +21,7 @@ mod write;
 mod xyte;
 
 pub use command_template::{CommandTemplate, CommandTemplateError};
-pub use decode::{Transcoded, decode, transcode};
+pub use decode::{Transcoded, decode, decode_layout, transcode};
 pub use encode::encode;
 pub use envelope::Origin;
 pub use manner::{Manner, encode_in};
@@ -29,7 +30,7 @@ pub use time_key::take_time;
 pub use write::write_identifier;
 
 use super::json::{JsonError, JsonFault, RawString, escape_into};
-use super::{PayloadError, Shape};
+use super::{Layout, PayloadError, Shape};
 
 /// What a message is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -251,6 +252,8 @@ pub struct Context<'c> {
     pub origin: Origin<'c>,
     /// What the operator decided.
     pub options: &'c BodyOptions,
+    /// The frame of a declared target.
+    pub layout: Option<&'c Layout>,
 }
 
 /// One outgoing message: its channel and the part of the body that it carries.

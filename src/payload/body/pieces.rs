@@ -57,7 +57,7 @@ fn cut<'p>(
         Shape::Keyed | Shape::Mqtt2goReport | Shape::Mqtt2goCommand => {
             return per_channel(content, topic_channel, whole, options, out);
         }
-        Shape::Members if need == ChannelNeed::Topic => {
+        Shape::Members | Shape::Declared if need == ChannelNeed::Topic => {
             return per_channel(content, topic_channel, whole, options, out);
         }
         Shape::Members | Shape::XyteTelemetry | Shape::SmartworksData => {
@@ -70,7 +70,8 @@ fn cut<'p>(
         | Shape::Binary
         | Shape::Empty
         | Shape::Mqtt2goEvent
-        | Shape::XyteUpdate => out.push(whole),
+        | Shape::XyteUpdate
+        | Shape::Declared => out.push(whole),
     }
     if need == ChannelNeed::Topic && out.iter().any(|piece| piece.channel.is_none()) {
         return Err(BodyError::NoChannel);

@@ -1,5 +1,6 @@
 //! Tables of payloads with what becomes of them: the worked examples, every shape, and bad input.
 
+mod layout;
 mod mqtt2go;
 mod smartworks;
 mod xyte;
@@ -57,6 +58,7 @@ fn through(
         device,
         serial: 17,
         options,
+        layout: None,
     };
     let mut written = Vec::new();
     for piece in &cut {
@@ -153,6 +155,7 @@ fn says_what_was_lost_and_what_stands_beside() {
         device: "d",
         serial: 1,
         options: &own,
+        layout: None,
     };
     let mut content = decode(Opaque, Telemetry, b"1").unwrap();
     content.timestamp_ms = Some(1_567_677_926_123);
