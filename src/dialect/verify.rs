@@ -2,6 +2,7 @@
 //! reached, and each one names its device.
 
 use crate::document::Document;
+use crate::payload::Shape;
 
 use super::compare::{covers, overlap, told_apart};
 use super::form::{Binding, Form};
@@ -17,6 +18,7 @@ pub(super) fn verify(dialect: &Dialect, document: &Document<'_>) {
     for form in &dialect.forms {
         check_bindings(dialect, form, document);
         check_parts(dialect, form, document);
+        check_gathering(form, document);
     }
     for sender in [Sender::Device, Sender::Cloud] {
         check_readings(dialect, sender, document);
@@ -109,6 +111,14 @@ fn check_parts(dialect: &Dialect, form: &Form, document: &Document<'_>) {
         let remedy =
             "put a variable of the part `device` into the template, or bind one under `address`";
         document.fault(form.line, "topic.template", message, remedy);
+    }
+}
+
+/// What is gathered is written as an object with one member.
+fn check_gathering(form: &Form, document: &Document<'_>) {
+    if form.gathers && form.shape != Shape::Keyed {
+        let remedy = "write `shape = \"keyed\"`, or take `gather` out";
+        document.fault(form.line, "topic.gather", "is only for values under their name", remedy);
     }
 }
 
@@ -279,6 +289,15 @@ mod tests {
             Vec::<String>::new(),
             "ends at the last `_`"
         );
+    }
+
+    #[test]
+    fn only_values_under_their_name_are_gathered() {
+        let table = |shape: &str| {
+            faults(&form("device", "{device}/up", &format!("gather = true\nshape = \"{shape}\"")))
+        };
+        assert_eq!(table("keyed"), Vec::<String>::new());
+        assert!(table("json")[0].contains("write `shape = \"keyed\"`"), "{:?}", table("json"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The closed set of payload shapes that dialect tables name (the declared one by its layout), and the question whether bytes of one shape
-//! may stand where another is expected without being touched.
+//! The closed set of payload shapes that dialect tables name (the declared one by its layout), and the question
+//! whether bytes of one shape may stand where another is expected without being touched.
 
 /// How the payload of a topic form is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
