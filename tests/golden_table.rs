@@ -837,7 +837,8 @@ fn subscribe(session: &mut Session, version: Version, topic_filter: &str, wake: 
 /// A session of the version that the upstream speaks, up to its CONNACK, then the message.
 fn live(translator: Translator, way: Way, message: &Message, subscribed: &[&str]) -> Vec<Message> {
     let versions = [Version::V311, Version::V5];
-    let version = *versions.iter().find(|version| translator.upstream_speaks(**version)).unwrap();
+    let version =
+        *versions.iter().find(|version| translator.version_for(**version) == **version).unwrap();
     let plan = SessionPlan {
         translator,
         limits: SessionLimits::default(),

@@ -189,16 +189,6 @@ fn an_unknown_protocol_is_answered_where_it_can_be_understood() {
 }
 
 #[test]
-fn a_version_that_the_platform_does_not_speak_is_refused_by_name() {
-    for version in [Version::V31, Version::V5] {
-        let script = pairs::thingscale_to_omnicore();
-        let script = script.answering_in(version).device_sends(connect(connect_of(version, "77")));
-        let answer = connack(version, ReasonCode::UnsupportedProtocolVersion);
-        script.device_receives(answer).ends(End::VersionRefused).play();
-    }
-}
-
-#[test]
 fn what_connect_says_wrong_is_refused_with_its_own_code() {
     let v = Version::V311;
     let refused = |given: Connect<'_>, reason_code| {

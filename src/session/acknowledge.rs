@@ -29,7 +29,9 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let given =
+            Acknowledgement::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
+        self.bounds.acknowledged(Way::Up, &given);
         if kind == AcknowledgementKind::Puback && self.is_of_attachment(&given) {
             return Ok(());
         }
@@ -43,6 +45,7 @@ impl Session {
             // The sender's exchange is with the proxy; it would take these for its own.
             Some(_) => Ok(()),
             None => {
+                self.end_refused_exchange(Way::Up, &given)?;
                 self.pass_acknowledgement(Way::Down, &given, raw, wake);
                 Ok(())
             }
@@ -57,6 +60,7 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let given = Acknowledgement::decode(raw, self.version).map_err(End::DeviceMalformed)?;
+        self.bounds.acknowledged(Way::Down, &given);
         if self.is_joined(Way::Down, &given, wake)? {
             return Ok(());
         }
@@ -67,6 +71,7 @@ impl Session {
             // The sender's exchange is with the proxy; it would take these for its own.
             Some(_) => Ok(()),
             None => {
+                self.end_refused_exchange(Way::Down, &given)?;
                 self.pass_acknowledgement(Way::Up, &given, raw, wake);
                 Ok(())
             }
@@ -105,6 +110,16 @@ impl Session {
         Ok(true)
     }
 
+    /// A PUBREC that reports an error ends the exchange in version 5 (v5 section 4.3.3). A sender of 3.x knows no
+    /// errors and goes on with PUBREL, which the receiver doesn't expect any more.
+    fn end_refused_exchange(&mut self, way: Way, given: &Acknowledgement<'_>) -> Result<(), End> {
+        let refused = given.kind == AcknowledgementKind::Pubrec && given.reason_code.is_error();
+        if refused && self.version_of(way) != Version::V5 {
+            self.set_exchange(way, given.packet_identifier, Exchange::Released)?;
+        }
+        Ok(())
+    }
+
     /// Passes an acknowledgement on: the same bytes, but for properties that have to stay behind.
     fn pass_acknowledgement(
         &self,
@@ -120,11 +135,12 @@ impl Session {
             Way::Up => &mut *wake.to_upstream,
             Way::Down => &mut *wake.to_device,
         };
-        if kept == given.properties {
+        if kept == given.properties && self.version == self.upstream_version {
             out.extend_from_slice(raw.bytes);
         } else {
-            // It is shorter than what was decoded.
-            let _ = Acknowledgement { properties: kept, ..*given }.encode(self.version, out);
+            // It is not longer than what was decoded.
+            let kept = Acknowledgement { properties: kept, ..*given };
+            let _ = kept.encode(self.version_toward(way), out);
         }
     }
 
@@ -135,7 +151,7 @@ impl Session {
         given: &Acknowledgement<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        if given.reason_code.is_error() && self.version == Version::V5 {
+        if given.reason_code.is_error() && self.version_of(way) == Version::V5 {
             let exchanges = if way == Way::Up { &mut self.up } else { &mut self.down };
             exchanges.finish(given.packet_identifier);
         } else {
@@ -174,7 +190,8 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let given = Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let given =
+            Acknowledgement::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         let known = self.plan.translator.device_limits().qos_max;
         match self.release(Way::Down, &given, known, wake) {
             Release::Answered => Ok(()),

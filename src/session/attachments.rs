@@ -167,7 +167,7 @@ impl Session {
             properties: Properties::EMPTY,
             payload: ATTACH_PAYLOAD,
         };
-        if publish.encode(self.version, wake.to_upstream).is_err() {
+        if publish.encode(self.upstream_version, wake.to_upstream).is_err() {
             attachments.refused.insert(device);
             return;
         }
@@ -217,8 +217,14 @@ impl Session {
             retain_handling: RetainHandling::Send,
         };
         let properties = Properties::EMPTY;
-        if encode_subscribe(self.version, identifier, properties, &[asked], wake.to_upstream)
-            .is_ok()
+        if encode_subscribe(
+            self.upstream_version,
+            identifier,
+            properties,
+            &[asked],
+            wake.to_upstream,
+        )
+        .is_ok()
         {
             let subscribing = Some(identifier);
             attachments.errors = Some(Errors { topic: topic.into(), subscribing });

@@ -1,8 +1,9 @@
 //! CONNACK: the upstream's verdict reaches the device, with what the proxy itself has to lower.
 
-use crate::mqtt::{Connack, Property, PropertyIdentifier, RawPacket, Version};
+use crate::mqtt::{Connack, Properties, Property, PropertyIdentifier, RawPacket, Version};
 use crate::translate::Way;
 
+use super::bounds::Granted;
 use super::conversation::{Phase, Scratch, Session, Wake};
 use super::end::End;
 use super::properties;
@@ -27,7 +28,8 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let connack = Connack::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let connack =
+            Connack::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         if let Some(subscriptions) = &mut self.subscriptions
             && connack.session_present
             && !subscriptions.resume()
@@ -42,7 +44,18 @@ impl Session {
         if let Some(Property::ServerKeepAlive(seconds)) =
             connack.properties.find(PropertyIdentifier::ServerKeepAlive)
         {
-            self.keep_alive.set(seconds);
+            if self.version == Version::V5 {
+                self.keep_alive.set(seconds);
+            } else {
+                self.keep_alive.set_for_upstream(seconds);
+            }
+        }
+        // A device of version 5 was told, but not what the proxy adds to its messages.
+        if self.version != Version::V5 {
+            self.bounds.upstream = Granted::by(connack.properties);
+        }
+        if self.version != Version::V5 || self.joins.is_some() {
+            self.bounds.bound(Way::Up, connack.properties);
         }
         self.upstream_takes = self.packet_limit(connack.properties);
         self.keep_alive.established(wake.now);
@@ -61,11 +74,19 @@ impl Session {
     ) -> Result<(), End> {
         let plain = self.plan.translator.is_plain();
         let refused = connack.reason_code.is_error();
-        if self.version != Version::V5 || (plain && refused) {
+        if self.version != Version::V5 && self.version == self.upstream_version {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         }
-        let lowered = self.lowered_limit(connack.properties).filter(|_| !refused);
+        if self.version != Version::V5 {
+            let told = Connack { properties: Properties::EMPTY, ..*connack };
+            return told.encode(self.version, wake.to_device).map_err(|_| LARGE);
+        }
+        if plain && refused {
+            wake.to_device.extend_from_slice(raw.bytes);
+            return Ok(());
+        }
+        let lowered = self.lowered_limit(connack.properties, self.version).filter(|_| !refused);
         if plain && lowered.is_none() {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
@@ -78,6 +99,9 @@ impl Session {
         }
         if !plain && !refused {
             added.push(Property::SharedSubscriptionAvailable(0));
+        }
+        if self.upstream_version != Version::V5 && !refused {
+            added.push(Property::SubscriptionIdentifierAvailable(0));
         }
         if self.loses_session && !refused {
             // The device's session won't be kept, though the upstream wasn't asked to (v5 section 3.2.2.3.2).

@@ -55,6 +55,7 @@ impl Session {
             }
         };
         self.version = connect.version;
+        self.upstream_version = self.plan.translator.version_for(connect.version);
         self.client_identifier = self.shown(connect.client_identifier);
         self.keep_alive = KeepAlive::new(connect.keep_alive_seconds, wake.now);
         self.device_takes = self.packet_limit(connect.properties);
@@ -117,7 +118,7 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), Refused> {
-        let Some(lowered) = self.lowered_limit(connect.properties) else {
+        let Some(lowered) = self.lowered_limit(connect.properties, self.version) else {
             wake.to_upstream.extend_from_slice(raw.bytes);
             return Ok(());
         };
@@ -136,11 +137,15 @@ impl Session {
 
     /// The Maximum Packet Size that one side has to be told, where the proxy takes less than the other side
     /// announces. Only version 5 has it.
-    pub(super) fn lowered_limit(&self, announced: Properties<'_>) -> Option<Property<'static>> {
+    pub(super) fn lowered_limit(
+        &self,
+        announced: Properties<'_>,
+        version: Version,
+    ) -> Option<Property<'static>> {
         let own = self.plan.limits.packet_size_max;
         let theirs = properties::maximum_packet_size(announced)
             .map_or(PACKET_SIZE_MAX, |bytes| bytes as usize);
-        let lowered = (self.version == Version::V5 && own < theirs).then_some(own)?;
+        let lowered = (version == Version::V5 && own < theirs).then_some(own)?;
         u32::try_from(lowered).ok().map(Property::MaximumPacketSize)
     }
 
@@ -151,12 +156,6 @@ impl Session {
     ) -> Result<(), Refused> {
         let plan = self.plan.clone();
         let translator = &plan.translator;
-        if !translator.upstream_speaks(connect.version) {
-            return Err(Refused {
-                end: End::VersionRefused,
-                reason_code: ReasonCode::UnsupportedProtocolVersion,
-            });
-        }
         if connect.properties.find(PropertyIdentifier::AuthenticationMethod).is_some() {
             return Err(Refused::new(ENHANCED, ReasonCode::BadAuthenticationMethod));
         }
@@ -164,17 +163,21 @@ impl Session {
             translator.connect(connect.client_identifier, connect.user_name, connect.password);
         let Some(names) = names.map_err(refused_text)? else { return Ok(()) };
         let clean = translator.upstream_limits().session == SessionRule::Clean;
-        let properties =
-            self.upstream_properties(connect.properties, clean, &mut wake.scratch.properties)?;
+        let properties = self.upstream_properties(connect, clean, &mut wake.scratch.properties)?;
         self.write_connect(connect, &names, &properties, wake)?;
         self.names = names.names;
+        if self.version == Version::V5 && self.upstream_version != Version::V5 {
+            self.bounds.bound(Way::Down, connect.properties);
+        }
         let subscriptions = match clean || connect.clean_start {
             true => Subscriptions::of_new_session(),
             false => Subscriptions::default(),
         };
         self.subscriptions = Some(Box::new(subscriptions));
         let expiry = connect.properties.find(PropertyIdentifier::SessionExpiryInterval);
-        self.loses_session = clean && expiry.is_some();
+        // Before 5 a session that begins clean ends with its connection.
+        let ends = connect.clean_start && self.upstream_version != Version::V5;
+        self.loses_session = (clean || ends) && expiry.is_some();
         Ok(())
     }
 
@@ -182,14 +185,15 @@ impl Session {
     /// sessions is not asked to keep one.
     fn upstream_properties(
         &self,
-        given: Properties<'_>,
+        connect: &Connect<'_>,
         clean: bool,
         buffer: &mut PropertyBuffer,
     ) -> Result<PropertyBuffer, Refused> {
-        if self.version != Version::V5 {
-            return Ok(PropertyBuffer::new());
+        if self.version != Version::V5 || self.upstream_version != Version::V5 {
+            return self.own_properties(connect, clean);
         }
-        let lowered = self.lowered_limit(given);
+        let given = connect.properties;
+        let lowered = self.lowered_limit(given, self.upstream_version);
         let mut dropped = vec![PropertyIdentifier::TopicAliasMaximum];
         if lowered.is_some() {
             dropped.push(PropertyIdentifier::MaximumPacketSize);
@@ -206,6 +210,24 @@ impl Session {
             if !secret {
                 own.push(property).map_err(|_| refused(NOT_ENCODED))?;
             }
+        }
+        Ok(own)
+    }
+
+    /// What an upstream of version 5 is told about a device of 3.x: the proxy's limit, and that a session which
+    /// isn't clean is kept (3.1.1 section 3.1.2.4).
+    fn own_properties(
+        &self,
+        connect: &Connect<'_>,
+        clean: bool,
+    ) -> Result<PropertyBuffer, Refused> {
+        let mut own = PropertyBuffer::new();
+        let kept = self.upstream_version == Version::V5 && !clean && !connect.clean_start;
+        let expiry = kept.then_some(Property::SessionExpiryInterval(u32::MAX));
+        let lowered = self.lowered_limit(Properties::EMPTY, self.upstream_version);
+        for property in expiry.into_iter().chain(lowered) {
+            let refused = |_| Refused::new(NOT_ENCODED, ReasonCode::PacketTooLarge);
+            own.push(property).map_err(refused)?;
         }
         Ok(own)
     }
@@ -247,7 +269,7 @@ impl Session {
                 let qos = sent.qos.min(Qos::AtLeastOnce);
                 let will = EmulatedWill { topic_name, payload, qos, retain: sent.retain };
                 // What couldn't be published later is refused now.
-                let encoded = will.encode(connect.version, &mut Vec::new());
+                let encoded = will.encode(self.upstream_version, &mut Vec::new());
                 encoded.map_err(|_| refused(NOT_ENCODED))?;
                 self.will = Some(Box::new(will));
             } else {
@@ -271,7 +293,7 @@ impl Session {
             wake.tally.message(Way::Up, notes);
         }
         let upstream = Connect {
-            version: connect.version,
+            version: self.upstream_version,
             clean_start: connect.clean_start || limits.session == SessionRule::Clean,
             keep_alive_seconds: connect.keep_alive_seconds,
             client_identifier: &names.client_identifier,

@@ -7,6 +7,7 @@ use crate::mqtt::{PINGREQ, PropertyBuffer, ReasonCode, Version, next_packet};
 use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
 use super::attachments::Attachments;
+use super::bounds::Bounds;
 use super::end::End;
 use super::exchanges::Exchanges;
 use super::joins::BothJoins;
@@ -72,7 +73,10 @@ pub(super) enum Phase {
 pub struct Session {
     pub(super) plan: Arc<SessionPlan>,
     pub(super) phase: Phase,
+    /// The version that the device speaks.
     pub(super) version: Version,
+    /// The version that the upstream is spoken to in; another one only in a translated session.
+    pub(super) upstream_version: Version,
     pub(super) keep_alive: KeepAlive,
     /// When the current phase has taken too long.
     pub(super) phase_deadline: Option<Instant>,
@@ -90,6 +94,8 @@ pub struct Session {
     /// Only where a message may become several.
     pub(super) joins: Option<Box<BothJoins>>,
     pub(super) memory: Memory,
+    /// What one side grants and the other side's version has no word for.
+    pub(super) bounds: Bounds,
     /// Only where the upstream wants devices attached.
     pub(super) attachments: Option<Box<Attachments>>,
     pub(super) client_identifier: Box<str>,
@@ -106,6 +112,8 @@ impl Session {
         Self {
             phase: Phase::AwaitConnect,
             version: Version::V5,
+            upstream_version: Version::V5,
+            bounds: Bounds::default(),
             keep_alive: KeepAlive::new(0, now),
             phase_deadline: Some(now + limits.connect_timeout),
             up: Exchanges::default(),
@@ -135,7 +143,11 @@ impl Session {
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_device())
         {
             match self.next_device_packet(rest) {
-                Ok(Some(raw)) if self.has_to_wait(raw) || self.waits_for_attachment(raw, wake) => {
+                Ok(Some(raw))
+                    if self.has_to_wait(raw)
+                        || self.waits_for_window(Way::Up, raw)
+                        || self.waits_for_attachment(raw, wake) =>
+                {
                     break;
                 }
                 Ok(Some(raw)) => {
@@ -163,8 +175,13 @@ impl Session {
         while let Some(rest) =
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_upstream())
         {
-            match next_packet(rest, self.version, self.device_takes) {
-                Ok(Some(raw)) if self.waits_for_identifier(Way::Down, raw) => break,
+            match next_packet(rest, self.upstream_version, self.device_takes) {
+                Ok(Some(raw))
+                    if self.waits_for_identifier(Way::Down, raw)
+                        || self.waits_for_window(Way::Down, raw) =>
+                {
+                    break;
+                }
                 Ok(Some(raw)) => {
                     used += raw.bytes.len();
                     wake.tally.packet(Way::Down, raw.bytes.len());
@@ -314,10 +331,32 @@ impl Session {
         matches!(self.phase, Phase::Leaving(_))
     }
 
-    /// The version of MQTT that both sides speak, once a CONNECT was read.
+    /// The version of MQTT that the device speaks, once its CONNECT was read.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The version of MQTT that the upstream is spoken to in.
+    #[must_use]
+    pub fn upstream_version(&self) -> Version {
+        self.upstream_version
+    }
+
+    /// The version of the side that a message on this way comes from.
+    pub(super) fn version_of(&self, way: Way) -> Version {
+        match way {
+            Way::Up => self.version,
+            Way::Down => self.upstream_version,
+        }
+    }
+
+    /// The version of the side that a packet on this way goes to.
+    pub(super) fn version_toward(&self, way: Way) -> Version {
+        match way {
+            Way::Up => self.upstream_version,
+            Way::Down => self.version,
+        }
     }
 
     /// The latest refusal since the last call, for the log.

@@ -39,7 +39,7 @@ impl Session {
         else {
             return false;
         };
-        let publish = Publish::decode(raw, self.version).ok();
+        let publish = Publish::decode(raw, self.version_of(way)).ok();
         publish
             .and_then(|publish| publish.packet_identifier)
             .is_some_and(|own| joins.is_added(way, own))
@@ -124,14 +124,15 @@ impl Session {
                 }
                 Ok(())
             }
-            PacketType::Disconnect if self.version == Version::V5 => {
-                let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
+            PacketType::Disconnect if self.upstream_version == Version::V5 => {
+                let disconnect =
+                    Disconnect::decode(raw, self.upstream_version).map_err(malformed)?;
                 self.pass_disconnect(Way::Down, disconnect, raw, wake);
                 self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
                 Ok(())
             }
             PacketType::Auth => {
-                Auth::decode(raw, self.version).map_err(malformed)?;
+                Auth::decode(raw, self.upstream_version).map_err(malformed)?;
                 if !self.plan.translator.is_plain() {
                     return Err(End::UpstreamProtocol("an authentication that nobody began"));
                 }

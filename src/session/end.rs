@@ -27,9 +27,6 @@ pub enum End {
     /// The proxy refused the CONNECT.
     #[error("CONNECT refused: {0}")]
     ConnectRefused(Refusal),
-    /// The upstream's platform doesn't speak the device's version of MQTT.
-    #[error("the upstream's platform doesn't speak the device's version of MQTT")]
-    VersionRefused,
     /// The upstream can't be reached.
     #[error("the upstream can't be reached")]
     UpstreamUnreachable,
@@ -64,7 +61,7 @@ pub enum End {
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 18] = [
+    pub const LABELS: [&'static str; 17] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -72,7 +69,6 @@ impl End {
         "keep_alive_timeout",
         "connect_timeout",
         "connect_refused",
-        "version_refused",
         "upstream_unreachable",
         "upstream_timeout",
         "upstream_refused",
@@ -96,17 +92,16 @@ impl End {
             End::KeepAliveTimeout => 4,
             End::ConnectTimeout => 5,
             End::ConnectRefused(_) => 6,
-            End::VersionRefused => 7,
-            End::UpstreamUnreachable => 8,
-            End::UpstreamTimeout => 9,
-            End::UpstreamRefused(_) => 10,
-            End::UpstreamDisconnected(_) => 11,
-            End::UpstreamClosed => 12,
-            End::UpstreamMalformed(_) => 13,
-            End::UpstreamProtocol(_) => 14,
-            End::MessageRefused(_) => 15,
-            End::ExchangesExceeded => 16,
-            End::Drained => 17,
+            End::UpstreamUnreachable => 7,
+            End::UpstreamTimeout => 8,
+            End::UpstreamRefused(_) => 9,
+            End::UpstreamDisconnected(_) => 10,
+            End::UpstreamClosed => 11,
+            End::UpstreamMalformed(_) => 12,
+            End::UpstreamProtocol(_) => 13,
+            End::MessageRefused(_) => 14,
+            End::ExchangesExceeded => 15,
+            End::Drained => 16,
         }
     }
 
@@ -137,7 +132,6 @@ impl End {
             End::MessageRefused(refusal) => Some(super::publish::reason_code(refusal)),
             End::Drained => Some(ReasonCode::ServerShuttingDown),
             End::ConnectRefused(_)
-            | End::VersionRefused
             | End::UpstreamUnreachable
             | End::UpstreamTimeout
             | End::UpstreamRefused(_)

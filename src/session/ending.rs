@@ -63,10 +63,10 @@ impl Session {
             End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
             _ => return,
         };
-        if self.version == Version::V5 {
+        if self.upstream_version == Version::V5 {
             let disconnect = Disconnect { reason_code, properties: Properties::EMPTY };
             // As above.
-            let _ = disconnect.encode(self.version, wake.to_upstream);
+            let _ = disconnect.encode(self.upstream_version, wake.to_upstream);
         }
     }
 
@@ -78,6 +78,12 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) {
+        let version = self.version_toward(way);
+        // Before 5 a server says nothing, and a device that wants its will published just goes.
+        let is_said = way == Way::Up && given.reason_code == ReasonCode::Success;
+        if version != Version::V5 && !is_said {
+            return;
+        }
         let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
         let mut kept = properties::guard(given.properties, way, &self.plan.translator, guarded);
         if self.loses_session && way == Way::Up {
@@ -89,11 +95,11 @@ impl Session {
             Way::Up => &mut *wake.to_upstream,
             Way::Down => &mut *wake.to_device,
         };
-        if kept == given.properties {
+        if kept == given.properties && self.version == self.upstream_version {
             out.extend_from_slice(raw.bytes);
         } else {
-            // It is shorter than what was decoded.
-            let _ = Disconnect { properties: kept, ..given }.encode(self.version, out);
+            // It is not longer than what was decoded.
+            let _ = Disconnect { properties: kept, ..given }.encode(version, out);
         }
     }
 

@@ -14,8 +14,10 @@ pub(super) enum Asker {
 /// The keep alive of one session.
 #[derive(Debug)]
 pub(super) struct KeepAlive {
-    /// Seconds as agreed with the upstream; 0 is none.
+    /// Seconds as agreed with the device; 0 is none.
     seconds: u16,
+    /// Seconds that the upstream asked for and the device wasn't told.
+    upstream_seconds: u16,
     device_heard: Instant,
     upstream_told: Instant,
     device_pings: u32,
@@ -24,12 +26,24 @@ pub(super) struct KeepAlive {
 
 impl KeepAlive {
     pub(super) fn new(seconds: u16, now: Instant) -> Self {
-        Self { seconds, device_heard: now, upstream_told: now, device_pings: 0, own_pings: 0 }
+        Self {
+            seconds,
+            upstream_seconds: 0,
+            device_heard: now,
+            upstream_told: now,
+            device_pings: 0,
+            own_pings: 0,
+        }
     }
 
     /// The upstream chose another keep alive (v5 Server Keep Alive [MQTT-3.1.2-21]).
     pub(super) fn set(&mut self, seconds: u16) {
         self.seconds = seconds;
+    }
+
+    /// The upstream chose another keep alive, and the device's version has no word for it: the proxy keeps it.
+    pub(super) fn set_for_upstream(&mut self, seconds: u16) {
+        self.upstream_seconds = seconds;
     }
 
     /// The conversation begins: both sides count from here.
@@ -74,8 +88,12 @@ impl KeepAlive {
     }
 
     /// When the upstream has to hear something [MQTT-3.1.2-20]: only where the device has spoken since and
-    /// nothing of it went on. A silent device is nobody to speak for.
+    /// nothing of it went on. A silent device is nobody to speak for, unless the upstream's keep alive is its own.
     pub(super) fn upstream_deadline(&self) -> Option<Instant> {
+        if self.upstream_seconds > 0 {
+            let allowed = Duration::from_millis(u64::from(self.upstream_seconds) * 900);
+            return Some(self.upstream_told + allowed);
+        }
         let allowed = Duration::from_millis(u64::from(self.seconds) * 900);
         let owed = self.seconds > 0 && self.device_heard > self.upstream_told;
         owed.then(|| self.upstream_told + allowed)

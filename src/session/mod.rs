@@ -30,6 +30,7 @@
 
 mod acknowledge;
 mod attachments;
+mod bounds;
 mod connack;
 mod connect;
 mod conversation;

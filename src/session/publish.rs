@@ -4,9 +4,10 @@ use crate::mqtt::{
     Acknowledgement, AcknowledgementKind, PacketIdentifier, Properties, PropertyIdentifier,
     Publish, Qos, RawPacket, ReasonCode, Version, WireError,
 };
-use crate::translate::{Incoming, Notes, Outgoing, Reason, Refusal, Way};
+use crate::translate::{Incoming, Note, Notes, Outgoing, Reason, Refusal, Way};
 
 use super::attachments::NOT_ATTACHED;
+use super::bounds::{Granted, Retained};
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
@@ -79,7 +80,8 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let publish = Publish::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let publish =
+            Publish::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         if self.plan.translator.is_plain() {
             wake.to_device.extend_from_slice(raw.bytes);
             wake.tally.message(Way::Down, Notes::default());
@@ -134,6 +136,8 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<Outcome, Refusal> {
         let Publish { topic_name, payload, qos, retain, .. } = *publish;
+        let version = self.version_toward(way);
+        let bounds = if way == Way::Up { self.bounds.upstream } else { Granted::default() };
         let Self { plan, subscriptions, joins, memory, .. } = self;
         let scratch = &mut *wake.scratch;
         let incoming = Incoming { topic_name, payload, qos, retain };
@@ -147,7 +151,7 @@ impl Session {
         let parts = wanted.clone().count();
         let split = parts > 1;
         // Several messages can't share one QoS 2 exchange; each is delivered at least once.
-        let most = if split { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
+        let most = if split { Qos::AtLeastOnce } else { Qos::ExactlyOnce }.min(bounds.qos_max);
         let qos_of = |granted: Qos, message: &Outgoing<'_>| message.qos.min(granted).min(most);
         let awaited = wanted
             .clone()
@@ -156,12 +160,11 @@ impl Session {
         let joins = joins.as_deref_mut().map(|joins| joins.on(way));
         let mut identifiers =
             identifiers(publish, parts, awaited, joins, plan.limits.exchanges_max)?;
-        let properties = properties::translate(
-            publish.properties,
-            way,
-            &plan.translator,
-            &mut scratch.properties,
-        )?;
+        // Before 5 a message has no properties.
+        let given = if version == Version::V5 { publish.properties } else { Properties::EMPTY };
+        let lost = given != publish.properties;
+        let properties =
+            properties::translate(given, way, &plan.translator, &mut scratch.properties)?;
         let (out, takes) = match way {
             Way::Up => (&mut *wake.to_upstream, self.upstream_takes),
             Way::Down => (&mut *wake.to_device, self.device_takes),
@@ -176,13 +179,14 @@ impl Session {
                 // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
                 dup: publish.dup && qos != Qos::AtMostOnce,
                 qos,
-                retain: message.retain,
+                retain: message.retain && bounds.retain == Retained::Taken,
                 topic_name: message.topic_name,
                 packet_identifier: if qos == Qos::AtMostOnce { None } else { identifiers.next() },
                 properties,
                 payload: message.payload,
             };
-            let written = written.encode(self.version, out).map_err(|_| NOT_ENCODED);
+            let identifier = written.packet_identifier;
+            let written = written.encode(version, out).map_err(|_| NOT_ENCODED);
             let fits = if out.len() - from > takes { Err(TOO_LARGE) } else { Ok(()) };
             if let Err(refusal) = written.and(fits) {
                 out.truncate(start);
@@ -191,6 +195,7 @@ impl Session {
                 }
                 return Err(refusal);
             }
+            self.bounds.sent(way, identifier);
         }
         if parts == 0 {
             return Ok(if translated.is_empty() { Outcome::Nothing } else { Outcome::NotAskedFor });
@@ -198,7 +203,11 @@ impl Session {
         if translated.may_come_again() {
             memory.delivered(&incoming);
         }
-        wake.tally.message(way, translated.notes());
+        let mut notes = translated.notes();
+        if lost {
+            notes.add(Note::MetaLost);
+        }
+        wake.tally.message(way, notes);
         Ok(if split { Outcome::Split(highest) } else { Outcome::Sent(highest) })
     }
 
@@ -268,7 +277,7 @@ impl Session {
             );
         }
         // A PUBREC of version 5 that reports an error ends the exchange (v5 section 4.3.3).
-        if self.version != Version::V5 || !reason_code.is_error() {
+        if self.version_of(way) != Version::V5 || !reason_code.is_error() {
             self.set_exchange(way, identifier, Exchange::Released)?;
         }
         self.acknowledge(way, AcknowledgementKind::Pubrec, identifier, reason_code, wake)
@@ -304,7 +313,7 @@ impl Session {
             Way::Down => &mut *wake.to_upstream,
         };
         // Four bytes, or five, always fit.
-        let _ = acknowledgement.encode(self.version, out);
+        let _ = acknowledgement.encode(self.version_of(way), out);
         Ok(())
     }
 }

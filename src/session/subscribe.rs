@@ -111,8 +111,13 @@ impl Session {
         let translator = &self.plan.translator;
         let buffer = &mut wake.scratch.properties;
         let properties = properties::guard(subscribe.properties, Way::Up, translator, buffer);
-        let written =
-            encode_subscribe(self.version, identifier, properties, &upstream, wake.to_upstream);
+        let written = encode_subscribe(
+            self.upstream_version,
+            identifier,
+            properties,
+            &upstream,
+            wake.to_upstream,
+        );
         written.map_err(|_| LARGE)?;
         own.owe(identifier, owed);
         Ok(())
@@ -174,7 +179,7 @@ impl Session {
 
     /// SUBACK from the upstream.
     pub(super) fn on_suback(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
-        let suback = Suback::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let suback = Suback::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         if self.is_own_suback(suback.packet_identifier) {
             return Ok(());
         }
@@ -188,8 +193,9 @@ impl Session {
         if suback.reason_codes.len() != owed.asked {
             return Err(MISCOUNTED);
         }
-        let codes: Vec<u8> =
-            owed.answers.iter().map(|answer| answer.code(suback.reason_codes)).collect();
+        let version = self.version;
+        let codes = owed.answers.iter().map(|answer| answer.code(suback.reason_codes));
+        let codes: Vec<u8> = codes.map(|code| suback_code(code, version)).collect();
         for (filter, code) in owed.filters.iter().zip(&codes) {
             match Qos::from_level(*code) {
                 Some(granted) => own.grant(filter, granted),
@@ -268,8 +274,14 @@ impl Session {
         let translator = &self.plan.translator;
         let buffer = &mut wake.scratch.properties;
         let properties = properties::guard(unsubscribe.properties, Way::Up, translator, buffer);
-        encode_unsubscribe(self.version, identifier, properties, &filters, wake.to_upstream)
-            .map_err(|_| LARGE)?;
+        encode_unsubscribe(
+            self.upstream_version,
+            identifier,
+            properties,
+            &filters,
+            wake.to_upstream,
+        )
+        .map_err(|_| LARGE)?;
         let asked = filters.len();
         let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked };
         own.owe(identifier, owed);
@@ -297,7 +309,8 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let unsuback = Unsuback::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+        let unsuback =
+            Unsuback::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         let Some(own) = &mut self.subscriptions else {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
@@ -305,12 +318,25 @@ impl Session {
         let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
             return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
         };
-        if self.version == Version::V5 && unsuback.reason_codes.len() != owed.asked {
+        if self.upstream_version == Version::V5 && unsuback.reason_codes.len() != owed.asked {
             return Err(MISCOUNTED);
         }
-        let codes: Vec<u8> =
-            owed.answers.iter().map(|answer| answer.code(unsuback.reason_codes)).collect();
+        // Before 5 an UNSUBACK says nothing but that it is done.
+        let done = vec![ReasonCode::Success.value(); owed.asked];
+        let given =
+            if self.upstream_version == Version::V5 { unsuback.reason_codes } else { &done };
+        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(given)).collect();
         self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
+    }
+}
+
+/// A reason code as the device's version has it. 3.1 has no word for a refusal; it grants what will never come.
+fn suback_code(code: u8, version: Version) -> u8 {
+    match version {
+        Version::V5 => code,
+        Version::V311 => code.min(0x80),
+        Version::V31 if code >= 0x80 => 0,
+        Version::V31 => code,
     }
 }
 

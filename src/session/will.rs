@@ -46,7 +46,7 @@ impl Session {
             return;
         };
         // It was encoded once already, when CONNECT was checked.
-        let _ = will.encode(self.version, wake.to_upstream);
+        let _ = will.encode(self.upstream_version, wake.to_upstream);
         if will.qos != Qos::AtMostOnce {
             self.phase = Phase::Leaving(end);
             self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
@@ -64,8 +64,8 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         if raw.packet_type == PacketType::Puback {
-            let given =
-                Acknowledgement::decode(raw, self.version).map_err(End::UpstreamMalformed)?;
+            let given = Acknowledgement::decode(raw, self.upstream_version)
+                .map_err(End::UpstreamMalformed)?;
             if WILL_IDENTIFIER == Some(given.packet_identifier) {
                 self.say_good_bye(end, wake);
             }
@@ -78,7 +78,7 @@ impl Session {
         let disconnect =
             Disconnect { reason_code: ReasonCode::Success, properties: Properties::EMPTY };
         // Two bytes always fit.
-        let _ = disconnect.encode(self.version, wake.to_upstream);
+        let _ = disconnect.encode(self.upstream_version, wake.to_upstream);
         self.phase = Phase::Ended(end);
     }
 }

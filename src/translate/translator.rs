@@ -1,7 +1,7 @@
 //! The compiled pair, and the one way that every message takes through it.
 
 use crate::dialect::{Limits, RetainRule};
-use crate::mqtt::Qos;
+use crate::mqtt::{Qos, Version};
 use crate::payload::json;
 
 use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
@@ -217,13 +217,17 @@ impl Translator {
         }
     }
 
-    /// Whether the upstream's platform speaks this version of MQTT.
+    /// The version in which the upstream is spoken to for a device that speaks `device`: the same if its platform
+    /// speaks it, else the nearest, without properties where the device knows none.
     #[must_use]
-    pub fn upstream_speaks(&self, version: crate::mqtt::Version) -> bool {
-        match &self.0 {
-            Inner::Plain => true,
-            Inner::Pair(pair) => pair.upstream.dialect.versions.contains(&version),
+    pub fn version_for(&self, device: Version) -> Version {
+        let Inner::Pair(pair) = &self.0 else { return device };
+        let spoken = &pair.upstream.dialect.versions;
+        if spoken.contains(&device) {
+            return device;
         }
+        let older = spoken.iter().filter(|version| **version < Version::V5).max();
+        older.or_else(|| spoken.first()).copied().unwrap_or(device)
     }
 }
 

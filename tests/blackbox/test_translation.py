@@ -423,9 +423,29 @@ def test_an_unreachable_upstream_is_told_before_the_device_is_accepted(translate
     stage.proxy.await_line("the upstream can't be reached", 2)
 
 
-def test_a_version_that_the_platform_does_not_speak_is_refused(translated):
+@pytest.mark.parametrize("qos", (0, 1, 2))
+def test_a_device_of_version_5_reaches_a_platform_of_3_1_1(translated, qos):
+    """OmniCore speaks 3.1.1 only; its answers come back in the device's version."""
     stage = translated(THINGSCALE_TO_OMNICORE)
-    assert stage.raw().send(wire.connect("dev1", version=5)).verdict() == {"packets": ["2003008400"], "end": "closed"}
+    observer = stage.observer("#")
+    device = stage.device("paho-v5", "1085266243_x")
+    device.subscribe(f"{TOKEN}/1085266243/subscribe", qos=1)
+    device.publish(f"{TOKEN}/json/1085266243/room1", b"23.5", qos=qos)
+    assert observer.next() == plain("/plant/d1085266243/events/room1", b"23.5", min(qos, 1))
+    observer.publish("/plant/d1085266243/commands", b"open", qos=1)
+    assert device.next() == plain(f"{TOKEN}/1085266243/subscribe", b"open", 1)
+
+
+@pytest.mark.parametrize("kind", DEVICES)
+@pytest.mark.parametrize("qos", (0, 1, 2))
+def test_a_device_of_3_1_1_reaches_a_platform_of_version_5(translated, kind, qos):
+    """Xyte speaks 5 only, ThingScale's devices never do."""
+    stage = translated(["--from", "thingscale", "--set", f"token={TOKEN}", "--to", "xyte"])
+    observer = stage.observer("#")
+    device = stage.device(kind, "s7_x")
+    device.publish(f"{TOKEN}/json/s7", b'{"t":20}', qos=qos)
+    got = observer.next()
+    assert got["topic"] == "v1/device/s7/telemetry" and got["qos"] == qos, got
 
 
 def test_the_own_packet_limit_is_announced_and_held(translated):

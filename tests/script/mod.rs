@@ -62,6 +62,7 @@ pub struct Opening {
 #[must_use = "a script does nothing until it is played"]
 pub struct Script {
     version: Version,
+    upstream_version: Version,
     translator: Translator,
     limits: SessionLimits,
     on_refusal: OnRefusal,
@@ -75,6 +76,7 @@ impl Script {
     pub fn new(version: Version, translator: Translator, opening: Opening) -> Self {
         Self {
             version,
+            upstream_version: version,
             translator,
             limits: SessionLimits::default(),
             on_refusal: OnRefusal::AckAndDrop,
@@ -94,6 +96,12 @@ impl Script {
 
     pub fn opening_with(mut self, opening: Opening) -> Self {
         self.opening = opening;
+        self
+    }
+
+    /// The upstream is spoken to in another version than the device speaks; only for what failures show.
+    pub fn upstream_in(mut self, version: Version) -> Self {
+        self.upstream_version = version;
         self
     }
 
@@ -272,6 +280,7 @@ impl Script {
             let reached = if run.session.wants_upstream() { &PEERS[..1] } else { &PEERS[..] };
             for peer in reached.iter().copied() {
                 let (found, named) = (run.take(peer), std::mem::take(&mut expected[peer as usize]));
+                let version = if peer == Peer::Upstream { self.upstream_version } else { version };
                 if found != named {
                     fail(format!(
                         "{peer:?} received\n  {:02X?}\n  {}\ninstead of\n  {named:02X?}\n  {}\nend: {:?}",

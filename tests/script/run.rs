@@ -119,16 +119,15 @@ impl Run {
         }
     }
 
-    /// The version in which a peer reads.
+    /// The version in which the device reads.
     fn version(&self) -> Version {
         if self.session.version() == Version::V5 { self.answers_in } else { self.session.version() }
     }
 
     fn check(&mut self) -> Result<(), String> {
-        let version = self.version();
-        for written in [&self.to_device, &self.to_upstream] {
-            read_all(written, version)?;
-        }
+        read_all(&self.to_device, self.version())?;
+        // Until a CONNECT was read, nothing is written that has another version.
+        read_all(&self.to_upstream, self.session.upstream_version())?;
         if let Some(end) = self.end
             && self.session.end() != Some(end)
         {
