@@ -458,8 +458,8 @@ fn then() -> Scratch {
 fn publish(translator: &Translator, way: Way, message: &Message, memory: &mut Memory) -> Outcome {
     let (message, mut scratch) = (incoming(message), then());
     let out = translator.publish(way, &message, memory, &mut scratch);
-    if out.as_ref().is_ok_and(|out| out.may_come_again()) {
-        memory.delivered(&message);
+    if out.is_ok() {
+        memory.settle();
     }
     match out {
         Ok(out) => Outcome::Sent {

@@ -2,7 +2,7 @@
 
 mod script;
 
-use interlingua::mqtt::{Publish, Qos, ReasonCode, Version};
+use interlingua::mqtt::{Connect, Publish, Qos, ReasonCode, Version};
 use interlingua::session::End;
 use interlingua::translate::{Identity, Reason, Way};
 use script::packets::*;
@@ -148,8 +148,86 @@ fn an_attachment_without_answer_is_given_up() {
         .device_receives(puback(V311, 1))
         .upstream_receives(reported(2, "gw1"))
         .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 1))
-        // The answer comes late, and means nothing any more.
+        // The answer comes late, but it comes.
         .upstream_sends(puback(V311, LENT[1]))
+        .device_sends(report(3, "ms1"))
+        .upstream_receives(reported(3, "ms1"))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn an_identifier_that_the_platform_still_owes_ends_the_session_when_it_is_needed() {
+    running()
+        .limits(|limits| limits.upstream_timeout = std::time::Duration::from_secs(4))
+        .device_sends(report(1, "ms1"))
+        .upstream_receives(attach(LENT[1], "ms1"))
+        .after(4.1)
+        .device_receives(puback(V311, 1))
+        .device_sends(report(LENT[1], "gw1"))
+        .ends(End::UpstreamTimeout)
+        .play();
+}
+
+#[test]
+fn a_device_that_waits_for_an_attachment_is_not_silent() {
+    let given = Connect { keep_alive_seconds: 4, ..connect_of(V311, "gw1") };
+    let gateway_id = "subscriptions/acme-sub/registries/plant/devices/gw1";
+    let upstream = Connect { keep_alive_seconds: 4, ..pairs::omnicore_connect(V311, gateway_id) };
+    let opening = Opening {
+        device_connect: connect(given),
+        upstream_connect: connect(upstream),
+        ..opening()
+    };
+    let mut script = gateway()
+        .opening_with(opening)
+        .connected()
+        .upstream_receives(subscribe(V311, LENT[0], &[(ERRORS, Q0)]))
+        .upstream_sends(suback(V311, LENT[0], &[0]))
+        .device_sends(report(1, "ms1"))
+        .upstream_receives(attach(LENT[1], "ms1"));
+    for _ in 0..2 {
+        // The ping is heard, and waits as everything does; the upstream hears from the proxy.
+        script = script
+            .after(2.0)
+            .device_sends([0xC0, 0])
+            .after(1.7)
+            .upstream_receives([0xC0, 0])
+            .upstream_sends([0xD0, 0]);
+    }
+    script.goes_on().play();
+}
+
+#[test]
+fn nobody_subscribes_for_a_device_that_the_platform_refuses() {
+    running()
+        .device_sends(report(1, "ms1"))
+        .upstream_receives(attach(LENT[1], "ms1"))
+        // The error comes before the acknowledgement, which then means little.
+        .upstream_sends([error("GATEWAY_ATTACHMENT_ERROR", "ms1"), puback(V311, LENT[1])].concat())
+        .device_receives(puback(V311, 1))
+        .device_sends(subscribe(V311, 2, &[("h1/gw1/ms1/+/in", Q1)]))
+        .device_receives(suback(V311, 2, &[0x80]))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 2))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn lent_identifiers_are_none_that_a_subscription_waits_under() {
+    let own = |identifier| subscribe(V311, identifier, &[("h1/gw1/gw1/+/in", Q1)]);
+    let there = |identifier| {
+        subscribe(V311, identifier, &[("/plant/gw1/commands/#", Q1), ("/plant/gw1/config", Q1)])
+    };
+    running()
+        .device_sends([own(LENT[1]), report(1, "ms1")].concat())
+        .upstream_receives([there(LENT[1]), attach(LENT[2], "ms1")].concat())
+        .upstream_sends(suback(V311, LENT[1], &[1, 1]))
+        .device_receives(suback(V311, LENT[1], &[1]))
+        // The other way round the device waits until its identifier is free.
+        .device_sends(own(LENT[2]))
+        .upstream_sends(puback(V311, LENT[2]))
+        .upstream_receives([reported(1, "ms1"), there(LENT[2])].concat())
         .goes_on()
         .play();
 }

@@ -3,7 +3,14 @@
 
 mod script;
 
-use interlingua::mqtt::{AcknowledgementKind, Publish, Qos, ReasonCode, Version};
+use std::sync::Arc;
+use std::time::Instant;
+
+use interlingua::mqtt::{
+    AcknowledgementKind, Connect, Properties, Publish, Qos, ReasonCode, Subscription, Version,
+    encode_subscribe,
+};
+use interlingua::session::{End, OnRefusal, Scratch, Session, SessionPlan, Tally, Wake};
 use interlingua::translate::{Identity, Reason, Side, Way};
 use script::packets::*;
 use script::{Opening, Script, pairs};
@@ -215,6 +222,148 @@ fn properties_that_change_one_by_one_are_one_configuration() {
         .device_receives(config(6, br#"{"mode":"blue","fan":true}"#))
         .upstream_sends(property(7, "mode", br#"{"mode":"red"}"#))
         .device_receives(config(7, br#"{"mode":"red","fan":true}"#))
+        .goes_on()
+        .play();
+}
+
+/// An MQTT2GO device in front of OmniCore, which keeps one state for the whole device.
+fn mqtt2go_to_omnicore() -> Script {
+    pairs::mqtt2go_to_omnicore().connected()
+}
+
+fn status(identifier: u16, entity: &str, value: &str) -> Vec<u8> {
+    let payload = format!(r#"{{"type":"status","timestamp":1567677926,"value":"{value}"}}"#);
+    message(identifier, &format!("h1/gw1/lamp1/{entity}/out"), payload.as_bytes())
+}
+
+fn state(identifier: u16, json: &str) -> Vec<u8> {
+    message(identifier, "/plant/lamp1/state", json.as_bytes())
+}
+
+#[test]
+fn a_will_is_no_value_until_it_is_published() {
+    let offline = br#"{"type":"status","value":"offline"}"#;
+    let will = Some(will("h1/gw1/lamp1/connection/out", offline, Q1));
+    let script = pairs::mqtt2go_to_omnicore();
+    let opening = Opening {
+        device_connect: connect(Connect { will, ..connect_of(V311, "lamp1") }),
+        ..script.opening()
+    };
+    let identifier = u16::MAX;
+    script
+        .opening_with(opening)
+        .connected()
+        .device_sends(status(1, "switch", "on"))
+        .upstream_receives(state(1, r#"{"switch":"on"}"#))
+        .device_closes()
+        .upstream_receives(state(identifier, r#"{"switch":"on","connection":"offline"}"#))
+        .upstream_sends(puback(V311, identifier))
+        .upstream_receives([0xE0, 0])
+        .ends(End::DeviceClosed)
+        .play();
+}
+
+#[test]
+fn a_value_that_is_refused_is_not_remembered() {
+    let huge = "x".repeat(65_530);
+    mqtt2go_to_omnicore()
+        .device_sends(status(1, "switch", "on"))
+        .upstream_receives(state(1, r#"{"switch":"on"}"#))
+        .device_sends(status(2, "note", &huge))
+        .device_receives(puback(V311, 2))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::PayloadTooLarge), 1))
+        .device_sends(status(3, "dim", "4"))
+        .upstream_receives(state(3, r#"{"switch":"on","dim":"4"}"#))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn one_read_brings_only_so_much() {
+    // Each short message becomes the whole document.
+    let wide = "y".repeat(60_000);
+    let short: Vec<u8> = (0..500).flat_map(|_| status(9, "s", "1")).collect();
+    let (translator, limits) = mqtt2go_to_omnicore().parts();
+    let plan = SessionPlan { translator, limits, on_refusal: OnRefusal::AckAndDrop };
+    let mut session = Session::new(Arc::new(plan), Instant::now());
+    let Opening { device_connect, upstream_connack, .. } = pairs::mqtt2go_to_omnicore().opening();
+    let (mut to_device, mut to_upstream) = (Vec::new(), Vec::new());
+    let (mut scratch, tally) = (Scratch::default(), Tally::default());
+    let mut wake = Wake {
+        now: Instant::now(),
+        to_device: &mut to_device,
+        to_upstream: &mut to_upstream,
+        scratch: &mut scratch,
+        tally: &tally,
+    };
+    session.on_device_bytes(&device_connect, &mut wake);
+    session.on_upstream_open(wake.now);
+    session.on_upstream_bytes(&upstream_connack, &mut wake);
+    session.on_device_bytes(&status(1, "wide", &wide), &mut wake);
+    wake.to_upstream.clear();
+    let mut rest = &short[..];
+    while !rest.is_empty() {
+        let used = session.on_device_bytes(rest, &mut wake);
+        assert!(used > 0 && wake.to_upstream.len() < 400_000, "{}", wake.to_upstream.len());
+        rest = &rest[used..];
+        assert_eq!(session.is_behind(), !rest.is_empty());
+        wake.to_upstream.clear();
+    }
+}
+
+#[test]
+fn a_command_that_nobody_asked_for_has_no_outcome() {
+    let v5 = Version::V5;
+    let asked = |identifier, id: &str| {
+        let payload = format!(
+            r#"{{"id":"{id}","status":"pending","name":"switch","parameters":{{"value":1}}}}"#
+        );
+        publish(v5, publish_of(Q1, identifier, COMMAND_TOPIC, payload.as_bytes()))
+    };
+    let told = br#"{"type":"set","timestamp":0,"value":1}"#;
+    let answer = br#"{"type":"command_response","timestamp":9,"value":"ok"}"#;
+    let both = [(COMMAND_TOPIC, Q1), ("v1/device/XID/config", Q1)];
+    pairs::mqtt2go_to_xyte()
+        .connected()
+        .device_sends(subscribe(v5, 1, &[("h1/gw1/XID/color/in", Q1)]))
+        .upstream_receives(subscribe(v5, 1, &both))
+        .upstream_sends([suback(v5, 1, &[1, 1]), asked(5, "c-1")].concat())
+        .device_receives(suback(v5, 1, &[1]))
+        .upstream_receives(puback(v5, 5))
+        .device_sends(subscribe(v5, 2, &[("h1/gw1/XID/switch/in", Q1)]))
+        .upstream_receives(subscribe(v5, 2, &both))
+        .upstream_sends([suback(v5, 2, &[1, 1]), asked(6, "c-2")].concat())
+        .device_receives(
+            [suback(v5, 2, &[1]), publish(v5, publish_of(Q1, 6, "h1/gw1/XID/switch/in", told))]
+                .concat(),
+        )
+        .device_sends(publish(v5, publish_of(Q1, 3, "h1/gw1/XID/switch/out", answer)))
+        .upstream_receives(publish(
+            v5,
+            publish_of(
+                Q1,
+                3,
+                "v1/device/XID/commands/update",
+                br#"{"id":"c-2","status":"done","message":"ok"}"#,
+            ),
+        ))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn the_upstream_is_not_asked_for_what_the_session_tells_apart_itself() {
+    let v5 = Version::V5;
+    let asked = |filter, no_local, retain_as_published| {
+        let asked = Subscription { no_local, retain_as_published, ..wish(filter, Q1) };
+        let mut out = Vec::new();
+        encode_subscribe(v5, id(1), Properties::EMPTY, &[asked], &mut out).unwrap();
+        out
+    };
+    pairs::mqtt2go_to_mqtt2go()
+        .connected()
+        .device_sends(asked("h1/gw1/lamp1/switch/in", true, true))
+        .upstream_receives(asked("h9/gw9/lamp1/switch/in", true, false))
         .goes_on()
         .play();
 }

@@ -241,7 +241,7 @@ fn values_come_out_of_the_frame() {
     let rows: &[(&str, &str, &str)] = &[(
         "dev77/up",
         report,
-        r#"v1/device/dev77/telemetry {"status":"online","timestamp":"1970-01-01T00:00:01.000Z","telemetries":{"room1.t":2.50}}"#,
+        r#"v1/device/dev77/telemetry {"status":"online","timestamp":"1970-01-01T00:00:00.001Z","telemetries":{"room1.t":2.50}}"#,
     )];
     check(&pair(own(HOUSE), built("xyte")), Way::Up, rows);
 }
@@ -333,7 +333,9 @@ shape = "outcome"
         let message = Incoming { topic_name, payload, qos: Qos::AtLeastOnce, retain: false };
         let translated = translator.publish(way, &message, &mut memory, &mut scratch);
         let sent = translated.ok().and_then(|sent| sent.messages().next());
-        sent.map(|sent| String::from_utf8_lossy(sent.payload).into_owned()).unwrap_or_default()
+        let sent = sent.map(|sent| String::from_utf8_lossy(sent.payload).into_owned());
+        memory.settle();
+        sent.unwrap_or_default()
     };
     for (command, order, outcome) in [
         (

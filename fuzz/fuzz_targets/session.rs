@@ -2,7 +2,7 @@
 #![no_main]
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use interlingua::dialect::builtin;
 use interlingua::mqtt::{Connack, Connect, Packet, Properties, ReasonCode, Version, next_packet};
@@ -73,7 +73,7 @@ fn opening(version: Version) -> (Vec<u8>, Vec<u8>) {
 fuzz_target!(|bytes: &[u8]| {
     let Some((choice, mut rest)) = bytes.split_first() else { return };
     let plans = plans();
-    let now = Instant::now();
+    let mut now = Instant::now();
     let mut session = Session::new(plans[usize::from(choice & 3) % plans.len()].clone(), now);
     let (mut to_device, mut to_upstream) = (Vec::new(), Vec::new());
     let (mut scratch, tally) = (Scratch::default(), Tally::default());
@@ -88,6 +88,8 @@ fuzz_target!(|bytes: &[u8]| {
         let length = following.len().min(usize::from(step >> 1));
         let (piece, following) = following.split_at(length);
         rest = following;
+        // An empty piece is time that passes, or a connection that closes.
+        now += Duration::from_secs(u64::from(length == 0));
         let mut wake = Wake {
             now,
             to_device: &mut to_device,
@@ -95,6 +97,15 @@ fuzz_target!(|bytes: &[u8]| {
             scratch: &mut scratch,
             tally: &tally,
         };
+        if session.deadline().is_some_and(|deadline| deadline <= now) {
+            session.on_deadline(&mut wake);
+        }
+        match (length, step & 1) {
+            (0, 0) if rest.is_empty() => session.on_device_closed(&mut wake),
+            (0, 1) if rest.is_empty() => session.on_upstream_closed(&mut wake),
+            _ => {}
+        }
+        let before = wake.to_device.len() + wake.to_upstream.len();
         if step & 1 == 0 {
             tails.device.extend_from_slice(piece);
         } else {
@@ -107,11 +118,13 @@ fuzz_target!(|bytes: &[u8]| {
         }
         let used = session.on_upstream_bytes(&tails.upstream, &mut wake);
         tails.upstream.drain(..used);
+        let after = wake.to_device.len() + wake.to_upstream.len();
+        assert!(after - before < 2 * 1024 * 1024, "a piece became {} bytes", after - before);
     }
-    for out in [&to_device, &to_upstream] {
+    let outputs = [(&to_device, session.version()), (&to_upstream, session.upstream_version())];
+    for (out, version) in outputs {
         let mut out = &out[..];
         while !out.is_empty() {
-            let version = session.version();
             let raw = next_packet(out, version, usize::MAX).expect("legal").expect("whole");
             // A protocol level that nobody knows is answered in the form of 3.1.1.
             let well_formed =

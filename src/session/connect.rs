@@ -2,17 +2,17 @@
 
 use crate::dialect::{SessionRule, WillRule};
 use crate::mqtt::{
-    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, Qos,
+    Connack, Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier,
     RawPacket, ReasonCode, Version, Will, WireError,
 };
-use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Reason, Refusal, Way};
+use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Memory, Reason, Refusal, Way};
 
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
 use super::keep_alive::KeepAlive;
 use super::properties;
 use super::subscriptions::Subscriptions;
-use super::will::EmulatedWill;
+use super::will::{EmulatedWill, encode_will};
 
 const NOT_ENCODED: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the upstream's CONNECT doesn't fit a packet");
@@ -255,7 +255,7 @@ impl Session {
             let names = &mut scratch.names;
             let translated = plan
                 .translator
-                .publish(Way::Up, &message, &mut self.memory, names)
+                .publish(Way::Up, &message, &mut Memory::default(), names)
                 .map_err(refused)?;
             let notes = translated.notes();
             let mut messages = translated.messages();
@@ -264,14 +264,10 @@ impl Session {
             };
             let (topic_name, payload) = (sent.topic_name, sent.payload);
             if limits.will == WillRule::Emulate {
-                let (topic_name, payload) = (topic_name.into(), payload.into());
-                // QoS 2 would need a second step after its device is gone.
-                let qos = sent.qos.min(Qos::AtLeastOnce);
-                let will = EmulatedWill { topic_name, payload, qos, retain: sent.retain };
                 // What couldn't be published later is refused now.
-                let encoded = will.encode(self.upstream_version, &mut Vec::new());
+                let encoded = encode_will(&sent, self.upstream_version, &mut Vec::new());
                 encoded.map_err(|_| refused(NOT_ENCODED))?;
-                self.will = Some(Box::new(will));
+                self.will = Some(Box::new(EmulatedWill::of(given)));
             } else {
                 let translated = properties::translate(
                     given.properties,

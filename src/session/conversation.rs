@@ -68,6 +68,23 @@ pub(super) enum Phase {
     Ended(End),
 }
 
+/// Bytes that a call may append before the next packet has to wait: a short message may become a long one (a
+/// document that is gathered), and what one read brings has to stay bounded.
+const OUTPUT_STEP: usize = 256 * 1024;
+
+impl Wake<'_> {
+    fn written(&self) -> usize {
+        self.to_device.len() + self.to_upstream.len()
+    }
+}
+
+/// Which side's packets were left because those before them have become so much.
+#[derive(Debug, Default)]
+struct Behind {
+    device: bool,
+    upstream: bool,
+}
+
 /// One device's conversation.
 #[derive(Debug)]
 pub struct Session {
@@ -101,6 +118,8 @@ pub struct Session {
     pub(super) client_identifier: Box<str>,
     /// The device asked for a session that outlives the connection, and the upstream's platform has none.
     pub(super) loses_session: bool,
+    /// By the side that packets come from, whether some were left.
+    behind: Behind,
     refusal: Option<(Way, Refusal)>,
 }
 
@@ -130,6 +149,7 @@ impl Session {
             attachments: plan.translator.attaches().then(Box::default),
             client_identifier: "".into(),
             loses_session: false,
+            behind: Behind::default(),
             refusal: None,
             plan,
         }
@@ -139,10 +159,19 @@ impl Session {
     /// is handed in again with what follows.
     pub fn on_device_bytes(&mut self, bytes: &[u8], wake: &mut Wake<'_>) -> usize {
         let mut used = 0;
+        let written = wake.written();
+        self.behind.device = false;
         while let Some(rest) =
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_device())
         {
             match self.next_device_packet(rest) {
+                Ok(Some(_)) if wake.written() - written >= OUTPUT_STEP => {
+                    self.behind.device = true;
+                    break;
+                }
+                Ok(Some(raw)) if self.needs_overdue(raw) => {
+                    self.end_for_device(End::UpstreamTimeout, wake);
+                }
                 Ok(Some(raw))
                     if self.has_to_wait(raw)
                         || self.waits_for_window(Way::Up, raw)
@@ -172,10 +201,16 @@ impl Session {
     /// Takes bytes from the upstream, as [`Session::on_device_bytes`] does from the device.
     pub fn on_upstream_bytes(&mut self, bytes: &[u8], wake: &mut Wake<'_>) -> usize {
         let mut used = 0;
+        let written = wake.written();
+        self.behind.upstream = false;
         while let Some(rest) =
             bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears_upstream())
         {
             match next_packet(rest, self.upstream_version, self.device_takes) {
+                Ok(Some(_)) if wake.written() - written >= OUTPUT_STEP => {
+                    self.behind.upstream = true;
+                    break;
+                }
                 Ok(Some(raw))
                     if self.waits_for_identifier(Way::Down, raw)
                         || self.waits_for_window(Way::Down, raw) =>
@@ -307,6 +342,12 @@ impl Session {
     pub fn is_open(&self) -> bool {
         let attaches = self.attachments.as_deref().is_some_and(Attachments::is_pending);
         !attaches && !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
+    }
+
+    /// Whether packets were left because those before them have become so much: they go on when that is sent.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.behind.device || self.behind.upstream
     }
 
     /// The device's client identifier, for the log; without what the configuration calls a secret.

@@ -1,8 +1,8 @@
 //! Which packet goes where: what each side may send in which phase.
 
 use crate::mqtt::{
-    AcknowledgementKind, Auth, Disconnect, PINGRESP, PacketType, Publish, RawPacket, Version,
-    WireError, next_packet,
+    AcknowledgementKind, Auth, Disconnect, PINGRESP, PacketIdentifier, PacketType, Publish,
+    RawPacket, Version, WireError, next_packet,
 };
 
 use crate::translate::Way;
@@ -33,16 +33,11 @@ impl Session {
         early || self.waits_for_identifier(Way::Up, raw)
     }
 
-    /// Whether a message comes under a packet identifier that the proxy has lent to a part of another one.
+    /// Whether a packet comes under an identifier that the proxy has lent to one of its own.
     pub(super) fn waits_for_identifier(&self, way: Way, raw: RawPacket<'_>) -> bool {
-        let Some(joins) = self.joins.as_deref().filter(|_| raw.packet_type == PacketType::Publish)
-        else {
-            return false;
-        };
-        let publish = Publish::decode(raw, self.version_of(way)).ok();
-        publish
-            .and_then(|publish| publish.packet_identifier)
-            .is_some_and(|own| joins.is_added(way, own))
+        let Some(joins) = self.joins.as_deref() else { return false };
+        let own = packet_identifier(raw, self.version_of(way));
+        own.is_some_and(|own| joins.is_added(way, own))
     }
 
     pub(super) fn device_packet(
@@ -147,6 +142,18 @@ impl Session {
                 Err(End::UpstreamProtocol("a packet that only clients send"))
             }
         }
+    }
+}
+
+/// The identifier under which a packet begins something: a message with QoS, SUBSCRIBE, UNSUBSCRIBE.
+pub(super) fn packet_identifier(raw: RawPacket<'_>, version: Version) -> Option<PacketIdentifier> {
+    match raw.packet_type {
+        PacketType::Publish => Publish::decode(raw, version).ok()?.packet_identifier,
+        PacketType::Subscribe | PacketType::Unsubscribe => {
+            let (first, _) = raw.body.split_first_chunk()?;
+            PacketIdentifier::new(u16::from_be_bytes(*first))
+        }
+        _ => None,
     }
 }
 

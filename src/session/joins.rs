@@ -112,10 +112,19 @@ impl Joins {
     }
 
     /// An identifier for a packet of the proxy's own, until it is given back.
-    pub(super) fn lend(&mut self) -> Option<PacketIdentifier> {
-        let free = self.free(None)?;
-        self.added.insert(free, free);
-        Some(free)
+    /// `is_owed` says which ones the sender uses for other packets than messages.
+    pub(super) fn lend(
+        &mut self,
+        is_owed: impl Fn(PacketIdentifier) -> bool,
+    ) -> Option<PacketIdentifier> {
+        for _ in 0..u16::MAX {
+            let free = self.free(None)?;
+            if !is_owed(free) {
+                self.added.insert(free, free);
+                return Some(free);
+            }
+        }
+        None
     }
 
     /// The proxy's own packet is acknowledged.

@@ -29,6 +29,7 @@
 )]
 
 mod acknowledge;
+mod attaching;
 mod attachments;
 mod bounds;
 mod connack;

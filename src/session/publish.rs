@@ -6,7 +6,7 @@ use crate::mqtt::{
 };
 use crate::translate::{Incoming, Note, Notes, Outgoing, Reason, Refusal, Way};
 
-use super::attachments::NOT_ATTACHED;
+use super::attaching::NOT_ATTACHED;
 use super::bounds::{Granted, Retained};
 use super::conversation::{Session, Wake};
 use super::end::End;
@@ -93,13 +93,14 @@ impl Session {
         if let Some((identifier, exchange)) = sent_before(&publish, &self.down) {
             return self.answer_again(Way::Down, identifier, exchange, wake);
         }
-        if self.hears_gateway_error(&publish) {
-            return self.answer_locally(Way::Down, &publish, ReasonCode::Success, wake);
-        }
+        let heard = self.hears_gateway_error(&publish);
         match self.translate(Way::Down, &publish, wake) {
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Down, &publish, qos, wake),
             Ok(Outcome::Split(qos)) => self.answer_split(Way::Down, &publish, qos, wake),
             Ok(Outcome::Nothing) => {
+                self.answer_locally(Way::Down, &publish, ReasonCode::Success, wake)
+            }
+            Ok(Outcome::NotAskedFor) | Err(_) if heard => {
                 self.answer_locally(Way::Down, &publish, ReasonCode::Success, wake)
             }
             Ok(Outcome::NotAskedFor) => {
@@ -200,9 +201,7 @@ impl Session {
         if parts == 0 {
             return Ok(if translated.is_empty() { Outcome::Nothing } else { Outcome::NotAskedFor });
         }
-        if translated.may_come_again() {
-            memory.delivered(&incoming);
-        }
+        memory.settle();
         let mut notes = translated.notes();
         if lost {
             notes.add(Note::MetaLost);

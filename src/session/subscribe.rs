@@ -7,6 +7,7 @@ use crate::mqtt::{
 };
 use crate::translate::{Reason, Refusal, Way};
 
+use super::attaching::NOT_ATTACHED;
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::properties;
@@ -104,7 +105,8 @@ impl Session {
             if let Some(options) = given.get(*of) {
                 // Another filter may have asked for more before.
                 let qos = own.highest_qos(filter).map_or(*qos, |known| known.max(*qos));
-                upstream.push(Subscription { topic_filter: filter, qos, ..*options });
+                let asked = Subscription { topic_filter: filter, qos, ..*options };
+                upstream.push(self.plan.translator.options(asked));
             }
         }
         let identifier = subscribe.packet_identifier;
@@ -131,6 +133,9 @@ impl Session {
         own: &mut Subscriptions,
     ) -> Result<Vec<String>, Refusal> {
         let plan = self.plan.translator.filter(filter, &self.names)?;
+        if self.asks_about_unattached(&plan.upstream) {
+            return Err(NOT_ATTACHED);
+        }
         let limits = &self.plan.limits;
         let full = own.len() >= limits.subscriptions_max || own.bytes() >= limits.packet_size_max;
         if full && !own.has(filter) {

@@ -4,55 +4,88 @@
 
 use crate::mqtt::{
     Acknowledgement, Disconnect, EncodeError, PacketIdentifier, PacketType, Properties, Publish,
-    Qos, RawPacket, ReasonCode, Version,
+    Qos, RawPacket, ReasonCode, Version, Will,
 };
+use crate::translate::{Incoming, Outgoing, Reason, Refusal, Way};
 
+use super::attaching::NOT_ATTACHED;
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
 
-/// A will, already under the upstream's names.
+const NOTHING: Refusal =
+    Refusal::new(Reason::PayloadShape, "the will has become something that can't be sent");
+
+/// A will under the device's names. It is translated when it is published: only then is its time known, and what the
+/// session remembers.
 #[derive(Debug)]
 pub(super) struct EmulatedWill {
-    pub(super) topic_name: Box<str>,
-    pub(super) payload: Box<[u8]>,
-    pub(super) qos: Qos,
-    pub(super) retain: bool,
+    topic_name: Box<str>,
+    payload: Box<[u8]>,
+    qos: Qos,
+    retain: bool,
 }
 
 /// The packet identifier of an emulated will. The device is gone, so none of its own exchanges goes on.
 const WILL_IDENTIFIER: Option<PacketIdentifier> = PacketIdentifier::new(u16::MAX);
 
 impl EmulatedWill {
-    /// Appends the will as the PUBLISH that it becomes.
-    pub(super) fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let publish = Publish {
-            dup: false,
-            qos: self.qos,
-            retain: self.retain,
-            topic_name: &self.topic_name,
-            packet_identifier: WILL_IDENTIFIER.filter(|_| self.qos != Qos::AtMostOnce),
-            properties: Properties::EMPTY,
-            payload: &self.payload,
-        };
-        publish.encode(version, out)
+    /// The will of a CONNECT.
+    pub(super) fn of(given: &Will<'_>) -> Self {
+        let Will { topic_name, payload, qos, retain, .. } = *given;
+        Self { topic_name: topic_name.into(), payload: payload.into(), qos, retain }
     }
+}
+
+/// Appends a translated will as the PUBLISH that it becomes, and says its QoS: 2 would need a second step after the
+/// device is gone.
+pub(super) fn encode_will(
+    will: &Outgoing<'_>,
+    version: Version,
+    out: &mut Vec<u8>,
+) -> Result<Qos, EncodeError> {
+    let qos = will.qos.min(Qos::AtLeastOnce);
+    let publish = Publish {
+        dup: false,
+        qos,
+        retain: will.retain,
+        topic_name: will.topic_name,
+        packet_identifier: WILL_IDENTIFIER.filter(|_| qos != Qos::AtMostOnce),
+        properties: Properties::EMPTY,
+        payload: will.payload,
+    };
+    publish.encode(version, out).map(|()| qos)
 }
 
 impl Session {
     /// The device is gone without a good-bye: its will is published, then the session ends.
     pub(super) fn leave(&mut self, end: End, wake: &mut Wake<'_>) {
-        let Some(will) = self.will.take() else {
-            self.phase = Phase::Ended(end);
-            return;
-        };
-        // It was encoded once already, when CONNECT was checked.
-        let _ = will.encode(self.upstream_version, wake.to_upstream);
-        if will.qos != Qos::AtMostOnce {
-            self.phase = Phase::Leaving(end);
-            self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
-        } else {
-            self.say_good_bye(end, wake);
+        let sent = self.will.take().map(|will| self.publish_will(&will, wake));
+        match sent {
+            None => self.phase = Phase::Ended(end),
+            Some(Ok(Qos::AtMostOnce)) => self.say_good_bye(end, wake),
+            Some(Ok(_)) => {
+                self.phase = Phase::Leaving(end);
+                self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
+            }
+            Some(Err(refusal)) => {
+                self.note_refusal(Way::Up, refusal, wake.tally);
+                self.say_good_bye(end, wake);
+            }
         }
+    }
+
+    /// Appends the will, as it was found to be possible when CONNECT was checked.
+    fn publish_will(&mut self, will: &EmulatedWill, wake: &mut Wake<'_>) -> Result<Qos, Refusal> {
+        let EmulatedWill { topic_name, payload, qos, retain } = will;
+        if self.is_unattached(topic_name) {
+            return Err(NOT_ATTACHED);
+        }
+        let message = Incoming { topic_name, payload, qos: *qos, retain: *retain };
+        let Self { plan, memory, upstream_version, .. } = self;
+        let names = &mut wake.scratch.names;
+        let translated = plan.translator.publish(Way::Up, &message, memory, names)?;
+        let first = translated.messages().next().ok_or(NOTHING)?;
+        encode_will(&first, *upstream_version, wake.to_upstream).map_err(|_| NOTHING)
     }
 
     /// A packet for a device that is gone. Only the answer to the will matters: nothing else may be

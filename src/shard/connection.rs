@@ -95,7 +95,8 @@ impl Connection {
                 // It may well have spoken: nobody listens at the moment.
                 self.session.on_device_held(now);
             }
-            let read = self.read_device(now, context) | self.read_upstream(now, context);
+            let resumed = self.resume(now);
+            let read = resumed | self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
             // Who was not read because of a full buffer has no waker: it has to be asked now.
             let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after);
@@ -284,6 +285,17 @@ impl Connection {
         if let Some(upstream) = &mut self.upstream {
             upstream.tail = tail;
         }
+    }
+
+    /// Offers what the session left because it had written so much. Whether it did.
+    fn resume(&mut self, now: Instant) -> bool {
+        let [device, upstream] = self.held();
+        if !self.session.is_behind() || device || upstream {
+            return false;
+        }
+        self.offer_upstream(now);
+        self.offer_waiting(now);
+        true
     }
 
     /// Packets that the device sent before its CONNACK, or before a device was attached, go on once that is done.

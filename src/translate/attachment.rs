@@ -51,7 +51,7 @@ impl Translator {
 
     /// The device that an upstream filter is about, if it is about one.
     #[must_use]
-    pub fn asks_about<'t>(&self, upstream_filter: &'t str) -> Option<&'t str> {
+    pub fn asks_about<'t>(&'t self, upstream_filter: &'t str) -> Option<&'t str> {
         let Inner::Pair(pair) = &self.0 else { return None };
         device_in(&pair.down, upstream_filter).filter(|name| !name.contains(['+', '#']))
     }
@@ -97,15 +97,15 @@ fn attach_form(upstream: &Side) -> Option<&Form> {
     })
 }
 
-/// The name of the device in a topic, whatever the payload makes of it.
-fn device_in<'t>(lane: &Lane, topic: &'t str) -> Option<&'t str> {
+/// The name of the device in a topic, by the first form that has a counterpart.
+fn device_in<'t>(lane: &'t Lane, topic: &'t str) -> Option<&'t str> {
     let levels = Levels::split(topic);
-    let mut routes = lane.routes.iter().filter(|route| route.pattern.takes(levels.count));
+    let translated = lane.routes.iter().filter(|route| route.target.is_ok());
+    let mut routes = translated.filter(|route| route.pattern.takes(levels.count));
     let (route, captures) =
         routes.find_map(|route| Some((route, route.pattern.captures(&levels)?)))?;
-    let slot = route.parts.iter().find(|(part, _)| *part == Part::Device)?.1.slot()?;
-    let is_translated = route.target.is_ok();
-    is_translated.then(|| captures.text(slot))
+    let (_, source) = route.parts.iter().find(|(part, _)| *part == Part::Device)?;
+    Some(source.text(&captures))
 }
 
 fn device_check(upstream: &Side) -> NameCheck {

@@ -43,8 +43,6 @@ pub struct Scratch {
     pub received_ms: u64,
     /// Makes identifiers of what the proxy itself has to name; counts up with each use.
     pub serial: u64,
-    /// The message may come again without having been sent again.
-    pub(super) may_come_again: bool,
     placed: Vec<Placed>,
     notes: Notes,
 }
@@ -98,13 +96,6 @@ impl<'a> Translated<'a> {
         self.scratch.placed.is_empty()
     }
 
-    /// Whether this is a command that a broker may have retained: it comes again with each subscription. A caller
-    /// that delivers it says so to [`super::Memory::delivered`].
-    #[must_use]
-    pub fn may_come_again(&self) -> bool {
-        self.scratch.may_come_again
-    }
-
     /// What was changed or lost.
     #[must_use]
     pub fn notes(&self) -> Notes {
@@ -124,7 +115,6 @@ impl Scratch {
         self.payloads.clear();
         self.placed.clear();
         self.notes = Notes::default();
-        self.may_come_again = false;
     }
 
     /// The message as it came.

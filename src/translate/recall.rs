@@ -15,18 +15,22 @@ pub(super) fn identifier(
     channel: Option<Name<'_>>,
     memory: &mut Memory,
 ) -> Option<Box<[u8]>> {
-    let commands = memory.commands()?;
     let stage = Stage::of(content.word.and_then(RawString::plain));
-    if let Some(identifier) = content.identifier {
-        if stage == Stage::Over {
-            commands.over(device, identifier.raw());
-        }
+    if content.identifier.is_some() {
+        memory.answered(device, &spelled_identifier(content, None), stage);
         return None;
     }
     let mut buffer = String::new();
     let name = content.channel.or(channel);
     let name = name.as_ref().map(|name| spelled(Some(name), &mut buffer));
-    commands.outcome(device, name, stage)
+    memory.command_of(device, name, stage)
+}
+
+/// The identifier of the source, or the proxy's own, as a JSON string.
+fn spelled_identifier(content: &Content<'_>, own: Option<u64>) -> Vec<u8> {
+    let mut identifier = Vec::new();
+    body::write_identifier(content.identifier, own.unwrap_or_default(), &mut identifier);
+    identifier
 }
 
 /// Remembers a command with the identifier that its outcome has to have: the sender's, or the proxy's own.
@@ -40,9 +44,7 @@ pub(super) fn remember(
     if content.identifier.is_none() && own.is_none() {
         return;
     }
-    let mut identifier = Vec::new();
-    body::write_identifier(content.identifier, own.unwrap_or_default(), &mut identifier);
-    memory.others_mut().commands.sent(device, name, &identifier);
+    memory.commanded(device, name, &spelled_identifier(content, own));
 }
 
 /// Makes the value that was written, from `start` on, the document that it belongs to.
@@ -54,7 +56,6 @@ pub(super) fn gather(
 ) -> Result<(), Refusal> {
     let topic = scratch.topics.get(topic..).unwrap_or("");
     let value = scratch.payloads.split_off(start);
-    let documents = &mut memory.others_mut().documents;
-    let gathered = documents.gather(topic, &value, &mut scratch.payloads);
+    let gathered = memory.gather(topic, &value, &mut scratch.payloads);
     gathered.map_err(|error| refusal(error.into()))
 }

@@ -41,14 +41,6 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The slot of the source form, if it comes from there.
-    pub(super) fn slot(&self) -> Option<usize> {
-        match self {
-            Source::Slot(slot) => Some(*slot),
-            Source::Fixed(_) => None,
-        }
-    }
-
     pub(super) fn text<'t>(&'t self, captures: &Captures<'t>) -> &'t str {
         match self {
             Source::Slot(slot) => captures.text(*slot),

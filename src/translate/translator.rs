@@ -1,7 +1,7 @@
 //! The compiled pair, and the one way that every message takes through it.
 
 use crate::dialect::{Limits, RetainRule};
-use crate::mqtt::{Qos, Version};
+use crate::mqtt::{Qos, Subscription, Version};
 use crate::payload::json;
 
 use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
@@ -89,7 +89,8 @@ impl Translator {
     /// translation: one match and one rendering, or, for a topic that `memory` knows, one comparison and one
     /// copy; no allocation once `scratch` and `memory` have grown.
     ///
-    /// `memory` is of one session and never of another translator.
+    /// `memory` is of one session and never of another translator. A caller that sends the messages says so with
+    /// [`Memory::settle`].
     ///
     /// # Errors
     /// The refusal; nothing may be sent then.
@@ -101,6 +102,7 @@ impl Translator {
         scratch: &'a mut Scratch,
     ) -> Result<Translated<'a>, Refusal> {
         scratch.clear();
+        memory.begin();
         match &self.0 {
             Inner::Plain => scratch.pass(message),
             Inner::Pair(pair) => pair.translate(way, message, memory, scratch)?,
@@ -128,6 +130,20 @@ impl Translator {
                 let Pair { device, upstream, identity, down, .. } = &**pair;
                 filter::map(filter, &FilterContext { device, upstream, identity, down, names })
             }
+        }
+    }
+
+    /// The options of a subscription as the upstream gets them. Where the session tells echoes and repeated messages by
+    /// what it remembers, the upstream may not be asked to do it: No Local would leave echoes out that are waited
+    /// for, and Retain As Published would make a message of now look like one of old.
+    #[must_use]
+    pub fn options<'f>(&self, asked: Subscription<'f>) -> Subscription<'f> {
+        let Inner::Pair(pair) = &self.0 else { return asked };
+        let repeats = pair.down.routes.iter().any(|route| route.may_come_again);
+        Subscription {
+            no_local: asked.no_local && !pair.echoes,
+            retain_as_published: asked.retain_as_published && !repeats,
+            ..asked
         }
     }
 
@@ -250,16 +266,13 @@ impl Pair {
             return self.carry(way, message, memory, scratch);
         }
         let now_ms = scratch.received_ms;
-        if way == Way::Down
-            && memory.others_mut().echoes.is_echo(message.topic_name, message.payload, now_ms)
-        {
+        if way == Way::Down && memory.is_echo(message, now_ms) {
             return Err(ECHO);
         }
         self.carry(way, message, memory, scratch)?;
         if way == Way::Up {
-            let echoes = &mut memory.others_mut().echoes;
             for sent in scratch.translated(message).messages() {
-                echoes.sent(sent.topic_name, sent.payload, now_ms);
+                memory.sends(sent.topic_name, sent.payload, now_ms);
             }
         }
         Ok(())
@@ -277,8 +290,8 @@ impl Pair {
             && let Some(route) = lane.routes.get(known.route)
             && let Ok(target) = &route.target
         {
-            check_repeated(route, message, memory, scratch)?;
             scratch.topics.push_str(known.rendered);
+            check_repeated(route, message, memory)?;
             return hand_on(message, target, scratch);
         }
         let found = lane.find(message.topic_name, message.payload)?;
@@ -289,7 +302,7 @@ impl Pair {
             }
             Err(none) => return Err(none.refusal),
         };
-        check_repeated(found.route, message, memory, scratch)?;
+        check_repeated(found.route, message, memory)?;
         if rewrite::is_needed(&found, target, &self.device.payload) {
             let rewriting = Rewriting { pair: self, toward, found: &found, message };
             return rewriting.run(target, &mut Kept { memory, scratch });
@@ -319,12 +332,16 @@ impl Pair {
 fn check_repeated(
     route: &Route,
     message: &Incoming<'_>,
-    memory: &Memory,
-    scratch: &mut Scratch,
+    memory: &mut Memory,
 ) -> Result<(), Refusal> {
-    scratch.may_come_again = route.may_come_again;
-    let repeated = route.may_come_again && message.retain && memory.is_repeated(message);
-    if repeated { Err(REPEATED) } else { Ok(()) }
+    if !route.may_come_again {
+        return Ok(());
+    }
+    if message.retain && memory.is_repeated(message) {
+        return Err(REPEATED);
+    }
+    memory.delivers(message);
+    Ok(())
 }
 
 /// A message whose payload passes as it is, under the topic that was rendered.

@@ -84,7 +84,12 @@ impl<'p> Found<'p> {
         match slot {
             Slot::Body => self.body = Some(value),
             Slot::Timestamp(TimeSpelling::Iso) => self.timestamp_ms = time::iso(Some(value))?,
-            Slot::Timestamp(_) => self.timestamp_ms = time::unix(Some(value))?,
+            Slot::Timestamp(TimeSpelling::Seconds) => {
+                self.timestamp_ms = time::seconds(Some(value))?;
+            }
+            Slot::Timestamp(TimeSpelling::Milliseconds) => {
+                self.timestamp_ms = time::milliseconds(Some(value))?;
+            }
             Slot::Identifier => {
                 self.identifier = text(Some(value), "the identifier isn't a string")?;
             }

@@ -12,8 +12,26 @@ const DAY_MS: u64 = 86_400_000;
 /// From this number on a time counts milliseconds, below it seconds.
 const MILLISECONDS_FROM: u64 = 100_000_000_000;
 
-/// Reads a number or a numeric string; `null` is no time.
+/// Reads a number or a numeric string, seconds or milliseconds by its size; `null` is no time.
 pub(super) fn unix(value: Option<&[u8]>) -> Result<Option<u64>, BodyError> {
+    let Some((whole, fraction)) = parts(value)? else { return Ok(None) };
+    Ok(Some(if whole >= MILLISECONDS_FROM { whole } else { whole * 1000 + thousandths(fraction) }))
+}
+
+/// Reads seconds, whatever their size.
+pub(super) fn seconds(value: Option<&[u8]>) -> Result<Option<u64>, BodyError> {
+    let Some((whole, fraction)) = parts(value)? else { return Ok(None) };
+    let whole = whole.checked_mul(1000).ok_or(BodyError::Timestamp)?;
+    whole.checked_add(thousandths(fraction)).map(Some).ok_or(BodyError::Timestamp)
+}
+
+/// Reads milliseconds, whatever their size.
+pub(super) fn milliseconds(value: Option<&[u8]>) -> Result<Option<u64>, BodyError> {
+    Ok(parts(value)?.map(|(whole, _)| whole))
+}
+
+/// The digits before the point as a number, and those behind it.
+fn parts(value: Option<&[u8]>) -> Result<Option<(u64, &str)>, BodyError> {
     let Some(value) = value.filter(|value| *value != b"null") else { return Ok(None) };
     let number = numeric(value).and_then(|number| str::from_utf8(number).ok());
     let number = number.ok_or(BodyError::Timestamp)?;
@@ -22,10 +40,7 @@ pub(super) fn unix(value: Option<&[u8]>) -> Result<Option<u64>, BodyError> {
     if !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
         return Err(BodyError::Timestamp);
     }
-    if whole >= MILLISECONDS_FROM {
-        return Ok(Some(whole));
-    }
-    Ok(Some(whole * 1000 + thousandths(fraction)))
+    Ok(Some((whole, fraction)))
 }
 
 /// The first three digits behind a point.
@@ -194,5 +209,10 @@ mod tests {
         ] {
             assert_eq!(unix(Some(text.as_bytes())), expected, "{text}");
         }
+        // A clock that was never set says few milliseconds.
+        assert_eq!(milliseconds(Some(b"86400000")), Ok(Some(86_400_000)));
+        assert_eq!(seconds(Some(b"100000000000.25")), Ok(Some(100_000_000_000_250)));
+        assert_eq!(seconds(Some(b"18446744073709551615")), Err(BodyError::Timestamp));
+        assert_eq!((seconds(None), milliseconds(Some(b"null"))), (Ok(None), Ok(None)));
     }
 }

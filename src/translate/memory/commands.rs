@@ -11,7 +11,7 @@ const TEXT_BYTES_MAX: usize = 192;
 
 /// Commands without an outcome.
 #[derive(Debug, Default)]
-pub(in crate::translate) struct Commands(VecDeque<Command>);
+pub(super) struct Commands(VecDeque<Command>);
 
 #[derive(Debug)]
 struct Command {
@@ -43,7 +43,7 @@ impl Stage {
 
 impl Commands {
     /// Remembers a command that goes to a device. `identifier` is a JSON string.
-    pub(in crate::translate) fn sent(&mut self, device: &str, name: &str, identifier: &[u8]) {
+    pub(super) fn sent(&mut self, device: &str, name: &str, identifier: &[u8]) {
         if device.len().max(name.len()).max(identifier.len()) > TEXT_BYTES_MAX {
             return;
         }
@@ -55,28 +55,17 @@ impl Commands {
     }
 
     /// The identifier of the oldest command of this name, or of any where the outcome has no name.
-    pub(in crate::translate) fn outcome(
-        &mut self,
-        device: &str,
-        name: Option<&str>,
-        stage: Stage,
-    ) -> Option<Box<[u8]>> {
-        let fits = |command: &Command| {
+    pub(super) fn of(&self, device: &str, name: Option<&str>) -> Option<Box<[u8]>> {
+        let fits = |command: &&Command| {
             *command.device == *device && name.is_none_or(|name| *command.name == *name)
         };
-        let at = self.0.iter().position(fits)?;
-        match stage {
-            Stage::Underway => self.0.get(at).map(|command| command.identifier.clone()),
-            Stage::Over => self.0.remove(at).map(|command| command.identifier),
-        }
+        self.0.iter().find(fits).map(|command| command.identifier.clone())
     }
 
-    /// Forgets a command whose outcome says its identifier itself.
-    pub(in crate::translate) fn over(&mut self, device: &str, identifier: &str) {
-        let said = |command: &Command| {
-            let inside = command.identifier.get(1..command.identifier.len().saturating_sub(1));
-            *command.device == *device && inside == Some(identifier.as_bytes())
-        };
+    /// Forgets a command that is done with.
+    pub(super) fn over(&mut self, device: &str, identifier: &[u8]) {
+        let said =
+            |command: &Command| *command.device == *device && *command.identifier == *identifier;
         if let Some(at) = self.0.iter().position(said) {
             self.0.remove(at);
         }
@@ -98,23 +87,18 @@ mod tests {
         ] {
             commands.sent(device, name, identifier.as_bytes());
         }
-        let mut outcome = |device, name, stage| {
-            let found = commands.outcome(device, name, stage)?;
-            Some(String::from_utf8(found.into()).unwrap())
+        let of = |commands: &Commands, device, name| {
+            commands.of(device, name).map(|found| String::from_utf8(found.into()).unwrap())
         };
-        assert_eq!(outcome("7", Some("open"), Stage::Underway).as_deref(), Some("\"a\""));
-        assert_eq!(outcome("7", Some("open"), Stage::Over).as_deref(), Some("\"a\""));
-        assert_eq!(
-            outcome("7", None, Stage::Over).as_deref(),
-            Some("\"b\""),
-            "no name: the oldest"
-        );
-        assert_eq!(outcome("7", Some("open"), Stage::Over).as_deref(), Some("\"d\""));
-        assert_eq!(outcome("7", None, Stage::Over), None);
-        assert_eq!(outcome("9", None, Stage::Over), None);
-        commands.over("8", "x");
-        commands.over("8", "c");
-        assert_eq!(commands.outcome("8", None, Stage::Over), None);
+        assert_eq!(of(&commands, "7", Some("open")).as_deref(), Some("\"a\""));
+        commands.over("7", b"\"a\"");
+        assert_eq!(of(&commands, "7", None).as_deref(), Some("\"b\""), "no name: the oldest");
+        assert_eq!(of(&commands, "7", Some("open")).as_deref(), Some("\"d\""));
+        assert_eq!(of(&commands, "9", None), None);
+        commands.over("8", b"\"x\"");
+        assert!(of(&commands, "8", None).is_some());
+        commands.over("8", b"\"c\"");
+        assert_eq!(of(&commands, "8", None), None);
     }
 
     #[test]
@@ -123,11 +107,11 @@ mod tests {
         for number in 0..=COMMANDS_MAX {
             commands.sent("7", &format!("c{number}"), b"\"x\"");
         }
-        assert_eq!(commands.outcome("7", Some("c0"), Stage::Over), None);
-        assert!(commands.outcome("7", Some("c1"), Stage::Over).is_some());
+        assert_eq!(commands.of("7", Some("c0")), None);
+        assert!(commands.of("7", Some("c1")).is_some());
         commands.sent("7", &"x".repeat(TEXT_BYTES_MAX + 1), b"\"long\"");
         let long = "x".repeat(TEXT_BYTES_MAX + 1);
-        assert_eq!(commands.outcome("7", Some(&long), Stage::Over), None);
+        assert_eq!(commands.of("7", Some(&long)), None);
     }
 
     #[test]

@@ -11,47 +11,59 @@ const BYTES_MAX: usize = 65_536;
 
 /// Documents by the topic that they go to, the last changed at the end.
 #[derive(Default)]
-pub(in crate::translate) struct Documents {
+pub(super) struct Documents {
     documents: VecDeque<Document>,
     bytes: usize,
 }
 
-struct Document {
+/// What is known of one device.
+pub(super) struct Document {
     topic: Box<str>,
     json: Vec<u8>,
 }
 
 impl Document {
+    /// The document with the only member of `object` in it, which is also appended to `out`.
+    ///
+    /// # Errors
+    /// `object` isn't a JSON object with one member. `out` is then as it was.
+    pub(super) fn gathered(
+        known: Option<&Document>,
+        topic: &str,
+        object: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Self, JsonError> {
+        let start = out.len();
+        let known = known.map_or(&b"{}"[..], |known| &known.json);
+        json::put_member(known, &json::only_member(object)?, out)?;
+        let json = out.get(start..).unwrap_or(&[]).to_vec();
+        Ok(Self { topic: topic.into(), json })
+    }
+
+    pub(super) fn is_of(&self, topic: &str) -> bool {
+        *self.topic == *topic
+    }
+
     fn bytes(&self) -> usize {
         self.topic.len() + self.json.len()
     }
 }
 
 impl Documents {
-    /// Puts the only member of `object` into the document of a topic, and appends all of it to `out`.
-    ///
-    /// # Errors
-    /// `object` isn't a JSON object with one member. Nothing is changed then.
-    pub(in crate::translate) fn gather(
-        &mut self,
-        topic: &str,
-        object: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), JsonError> {
-        let at = self.documents.iter().position(|known| *known.topic == *topic);
-        let start = out.len();
-        let known = at.and_then(|at| self.documents.get(at));
-        let known = known.map_or(&b"{}"[..], |known| &known.json);
-        json::put_member(known, &json::only_member(object)?, out)?;
-        if let Some(old) = at.and_then(|at| self.documents.remove(at)) {
-            self.bytes -= old.bytes();
-        }
-        let json = out.get(start..).unwrap_or(&[]).to_vec();
-        self.keep(Document { topic: topic.into(), json });
-        Ok(())
+    /// The document of a topic.
+    pub(super) fn of(&self, topic: &str) -> Option<&Document> {
+        self.documents.iter().find(|known| known.is_of(topic))
     }
 
-    fn keep(&mut self, document: Document) {
+    /// Keeps a document. One that is larger than all of them may be isn't kept, and takes no other's place.
+    pub(super) fn keep(&mut self, document: Document) {
+        let old = self.documents.iter().position(|known| known.is_of(&document.topic));
+        if let Some(old) = old.and_then(|at| self.documents.remove(at)) {
+            self.bytes -= old.bytes();
+        }
+        if document.bytes() > BYTES_MAX {
+            return;
+        }
         self.bytes += document.bytes();
         self.documents.push_back(document);
         while self.bytes > BYTES_MAX
@@ -59,6 +71,12 @@ impl Documents {
         {
             self.bytes -= oldest.bytes();
         }
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("bytes", &self.bytes()).finish_non_exhaustive()
     }
 }
 
@@ -74,9 +92,11 @@ mod tests {
     use super::*;
 
     fn gather(documents: &mut Documents, topic: &str, object: &str) -> String {
-        let mut out = Vec::new();
-        documents.gather(topic, object.as_bytes(), &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        let mut out = b"before".to_vec();
+        let known = documents.of(topic);
+        let document = Document::gathered(known, topic, object.as_bytes(), &mut out).unwrap();
+        documents.keep(document);
+        String::from_utf8(out[6..].to_vec()).unwrap()
     }
 
     #[test]
@@ -91,8 +111,9 @@ mod tests {
         );
         let bytes: usize = documents.documents.iter().map(Document::bytes).sum();
         assert_eq!(documents.bytes, bytes);
-        assert!(documents.gather("a", b"7", &mut Vec::new()).is_err());
-        assert!(documents.gather("a", b"{}", &mut Vec::new()).is_err());
+        for wrong in [&b"7"[..], b"{}", b"{\"a\":1,\"b\":2}"] {
+            assert!(Document::gathered(None, "a", wrong, &mut Vec::new()).is_err());
+        }
         assert_eq!(gather(&mut documents, "a", r#"{"dim":7}"#), r#"{"switch":"off","dim":7}"#);
     }
 
@@ -107,6 +128,10 @@ mod tests {
         assert!(gather(&mut documents, "d", r#"{"n":1}"#).ends_with(r#","n":1}"#));
         let wider = format!(r#"{{"x":"{}"}}"#, "y".repeat(BYTES_MAX));
         assert_eq!(gather(&mut documents, "e", &wider), wider, "it passes, and isn't kept");
-        assert_eq!((documents.documents.len(), documents.bytes), (0, 0));
+        assert!(documents.of("e").is_none());
+        assert!(
+            gather(&mut documents, "d", r#"{"n":2}"#).starts_with(r#"{"x":"y"#),
+            "nor does it push out"
+        );
     }
 }

@@ -104,7 +104,7 @@ fn a_frame_says_what_stands_at_its_places() {
         (Telemetry, everything, Ok(r#"temp|{"a": 2.50}|1567677926123|c-\u0031"#)),
         (Telemetry, r#"{"data":{"value":null}}"#, Ok("|null||")),
         (Telemetry, r#"{"data":{"value":1},"meta":{"ts":null,"id":null,"name":null}}"#, Ok("|1||")),
-        (Telemetry, r#"{"data":{"value":1},"meta":{"ts":"1567677926"}}"#, Ok("|1|1567677926000|")),
+        (Telemetry, r#"{"data":{"value":1},"meta":{"ts":"1567677926"}}"#, Ok("|1|1567677926|")),
         (Command, r#"{"meta":{"name":"open","id":"7"}}"#, Ok("open|Nothing||7")),
         (Query, "{}", Ok("|Nothing||")),
         (Config, "", Ok("|Nothing||")),
