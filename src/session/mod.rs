@@ -39,6 +39,7 @@ mod dispatch;
 mod end;
 mod ending;
 mod exchanges;
+mod feed;
 mod joins;
 mod keep_alive;
 mod plan;

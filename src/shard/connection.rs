@@ -300,7 +300,7 @@ impl Connection {
 
     /// Packets that the device sent before its CONNACK, or before a device was attached, go on once that is done.
     fn offer_waiting(&mut self, now: Instant) {
-        if self.device.tail.is_empty() || !self.session.is_open() {
+        if self.device.tail.is_empty() {
             return;
         }
         let mut tail = std::mem::take(&mut self.device.tail);
