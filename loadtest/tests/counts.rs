@@ -1,4 +1,4 @@
-//! The binary against a peer that acknowledges, and one that stops doing so.
+//! `publish` against a peer that acknowledges, and one that stops doing so.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -45,7 +45,7 @@ fn load(most: usize) -> Output {
     });
     let mut command = Command::new(env!("CARGO_BIN_EXE_interlingua-loadtest"));
     command
-        .args(["--address", &address, "--devices", "3", "--messages", "20"])
+        .args(["publish", "--address", &address, "--devices", "3", "--messages", "20"])
         .output()
         .expect("it runs")
 }
