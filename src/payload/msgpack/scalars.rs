@@ -65,7 +65,7 @@ impl Transcoder<'_> {
             self.needs(escaped_length(text).saturating_add(2))?;
         }
         self.out.push(b'"');
-        escape_into(text, self.out);
+        escape_into(text, &mut self.out);
         self.close(closing);
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Transcoder<'_> {
     ) -> Result<(), PayloadError> {
         self.needs(binary::encoded_length(bytes, encoding).saturating_add(2))?;
         self.out.push(b'"');
-        binary::write(bytes, encoding, self.out);
+        binary::write(bytes, encoding, &mut self.out);
         self.out.push(b'"');
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Transcoder<'_> {
             match timestamp::parse(data) {
                 Parsed::Time(time) => {
                     self.out.push(b'"');
-                    time.write(self.out);
+                    time.write(&mut self.out);
                     self.out.push(b'"');
                     return Ok(());
                 }

@@ -45,9 +45,11 @@ pub fn to_json(
         end: base.saturating_add(output_max),
         elements_left: options.limits.elements_max,
         pairs: Pairs::default(),
-        out,
+        // Owned, each byte costs one look less.
+        out: std::mem::take(out),
     };
     let outcome = transcoder.message();
+    *out = transcoder.out;
     if outcome != Ok(Outcome::Json) {
         out.truncate(base);
     }
@@ -58,7 +60,7 @@ pub fn to_json(
 pub(super) struct Transcoder<'a> {
     pub(super) reader: Reader<'a>,
     pub(super) options: &'a MsgpackOptions,
-    pub(super) out: &'a mut Vec<u8>,
+    pub(super) out: Vec<u8>,
     /// Where our part of `out` begins.
     base: usize,
     /// Where it has to end at the latest.
@@ -83,7 +85,7 @@ impl<'a> Transcoder<'a> {
             }
         }
         self.fits()?;
-        self.pairs.close_gaps(self.out);
+        self.pairs.close_gaps(&mut self.out);
         Ok(Outcome::Json)
     }
 
