@@ -286,3 +286,93 @@ fn others_may_speak_about_errors() {
         .ends(End::UpstreamClosed)
         .play();
 }
+
+/// OmniCore on both sides: the device is a gateway that knows what attaching is.
+fn knowing_gateway(device_connect: Vec<u8>) -> Script {
+    let values = [("subscription", "acme-sub"), ("registry", "plant")];
+    let here = pairs::side("omnicore", &values);
+    let there = pairs::side("omnicore", &values).with("password", pairs::JWT);
+    let translator = pairs::translator(here, there.with_option("attach"), Identity::Same);
+    Script::new(V311, translator, Opening { device_connect, ..opening() })
+}
+
+#[test]
+fn a_device_that_asks_for_errors_hears_them_too() {
+    let gateway = "subscriptions/acme-sub/registries/plant/devices/gw1";
+    let heard = error("GATEWAY_ATTACHMENT_ERROR", "ms1");
+    knowing_gateway(connect(connect_of(V311, gateway)))
+        .connected()
+        .upstream_receives(subscribe(V311, LENT[0], &[(ERRORS, Q0)]))
+        .upstream_sends(suback(V311, LENT[0], &[0]))
+        // Nobody has asked yet.
+        .upstream_sends(heard.clone())
+        .device_sends(subscribe(V311, 1, &[(ERRORS, Q0)]))
+        .upstream_receives(subscribe(V311, 1, &[(ERRORS, Q0)]))
+        .upstream_sends(suback(V311, 1, &[0]))
+        .device_receives(suback(V311, 1, &[0]))
+        .upstream_sends(heard.clone())
+        .device_receives(heard)
+        .look(|_, tally| assert_eq!(tally.refused(Way::Down, Reason::KindUnsupported), 0))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn a_will_about_a_device_that_is_not_attached_is_refused() {
+    let gone = will("h1/gw1/ms1/connection/out", br#"{"type":"periodic_report","value":0}"#, Q0);
+    let given = Connect { will: Some(gone), ..connect_of(V311, "gw1") };
+    gateway()
+        .opening_with(Opening { device_connect: connect(given), ..opening() })
+        .connected()
+        .upstream_receives(subscribe(V311, LENT[0], &[(ERRORS, Q0)]))
+        .upstream_sends(suback(V311, LENT[0], &[0]))
+        .device_closes()
+        .upstream_receives([0xE0, 0])
+        .ends(End::DeviceClosed)
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::NotAttached), 1))
+        .play();
+}
+
+#[test]
+fn a_form_without_counterpart_does_not_hide_the_device() {
+    let table = r#"
+name = "desk"
+mqtt = ["3.1.1"]
+
+[[topic]]
+kind = "query"
+from = "device"
+template = "desk/{device}/out"
+shape = "json"
+when = { member = "type", is = ["ask"] }
+
+[[topic]]
+kind = "telemetry"
+from = "device"
+template = "desk/{device}/out"
+shape = "json"
+
+[[topic]]
+kind = "command"
+from = "cloud"
+template = "desk/{device}/in"
+"#;
+    let here = interlingua::dialect::parse("desk.toml", table).unwrap();
+    let here = interlingua::translate::Side::new(std::sync::Arc::new(here));
+    let values = [("subscription", "acme-sub"), ("registry", "plant"), ("password", pairs::JWT)];
+    let there = pairs::side("omnicore", &values).with_option("attach");
+    let translator = pairs::translator(here, there, Identity::Same);
+    let mut scratch = interlingua::translate::Scratch::default();
+    let mut memory = interlingua::translate::Memory::default();
+    let message = interlingua::translate::Incoming {
+        topic_name: "desk/ms1/out",
+        payload: b"{\"t\":1}",
+        qos: Q1,
+        retain: false,
+    };
+    let sent = translator.publish(Way::Up, &message, &mut memory, &mut scratch).unwrap();
+    assert_eq!(sent.messages().next().unwrap().topic_name, "/plant/ms1/events");
+    let mut name = String::new();
+    assert!(translator.speaks_for("desk/ms1/out", &mut name));
+    assert_eq!(name, "ms1");
+}
