@@ -251,7 +251,7 @@ impl Session {
                 qos: given.qos,
                 retain: given.retain,
             };
-            let refused = |refusal| Refused::new(refusal, super::publish::reason_code(refusal));
+            let refused = |refusal| Refused::new(refusal, super::answer::reason_code(refusal));
             let names = &mut scratch.names;
             let translated = plan
                 .translator

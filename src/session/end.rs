@@ -129,7 +129,7 @@ impl End {
             End::DeviceProtocol(_) => Some(ReasonCode::ProtocolError),
             End::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
             End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
-            End::MessageRefused(refusal) => Some(super::publish::reason_code(refusal)),
+            End::MessageRefused(refusal) => Some(super::answer::reason_code(refusal)),
             End::Drained => Some(ReasonCode::ServerShuttingDown),
             End::ConnectRefused(_)
             | End::UpstreamUnreachable

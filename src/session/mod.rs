@@ -29,6 +29,7 @@
 )]
 
 mod acknowledge;
+mod answer;
 mod attaching;
 mod attachments;
 mod bounds;

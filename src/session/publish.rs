@@ -1,8 +1,8 @@
 //! PUBLISH in both directions.
 
 use crate::mqtt::{
-    Acknowledgement, AcknowledgementKind, PacketIdentifier, Properties, PropertyIdentifier,
-    Publish, Qos, RawPacket, ReasonCode, Version, WireError,
+    PacketIdentifier, Properties, PropertyIdentifier, Publish, Qos, RawPacket, ReasonCode, Version,
+    WireError,
 };
 use crate::translate::{Incoming, Note, Notes, Outgoing, Reason, Refusal, Way};
 
@@ -12,7 +12,6 @@ use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
 use super::joins::Joins;
-use super::plan::OnRefusal;
 use super::properties;
 
 const TOO_LARGE: Refusal =
@@ -111,24 +110,6 @@ impl Session {
         }
     }
 
-    /// A QoS 2 message comes again before its PUBREL: it is the same one (v5 [MQTT-4.3.3-10]). Its PUBREC is
-    /// repeated, or still waits for the receiver's PUBACK.
-    fn answer_again(
-        &self,
-        way: Way,
-        identifier: PacketIdentifier,
-        exchange: Exchange,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        match exchange {
-            Exchange::Forwarded => Ok(()),
-            Exchange::Released => {
-                let kind = AcknowledgementKind::Pubrec;
-                self.acknowledge(way, kind, identifier, ReasonCode::Success, wake)
-            }
-        }
-    }
-
     /// Translates a message and appends what it became to the other side's output.
     fn translate(
         &mut self,
@@ -209,112 +190,6 @@ impl Session {
         wake.tally.message(way, notes);
         Ok(if split { Outcome::Split(highest) } else { Outcome::Sent(highest) })
     }
-
-    /// A message that became several: its sender hears when all of them have arrived.
-    fn answer_split(
-        &mut self,
-        way: Way,
-        publish: &Publish<'_>,
-        highest: Qos,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let Some(identifier) = publish.packet_identifier else { return Ok(()) };
-        match (highest, publish.qos) {
-            (Qos::AtMostOnce, _) => self.answer_locally(way, publish, ReasonCode::Success, wake),
-            (_, Qos::ExactlyOnce) => self.set_exchange(way, identifier, Exchange::Forwarded),
-            _ => Ok(()),
-        }
-    }
-
-    /// A message that went on with less QoS than it came with: the sender's handshake ends here.
-    fn answer_clamped(
-        &mut self,
-        way: Way,
-        publish: &Publish<'_>,
-        sent: Qos,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let Some(identifier) = publish.packet_identifier.filter(|_| sent != publish.qos) else {
-            return Ok(());
-        };
-        match sent {
-            Qos::AtMostOnce => self.answer_locally(way, publish, ReasonCode::Success, wake),
-            _ => self.set_exchange(way, identifier, Exchange::Forwarded),
-        }
-    }
-
-    fn refuse_message(
-        &mut self,
-        way: Way,
-        publish: &Publish<'_>,
-        refusal: Refusal,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        self.note_refusal(way, refusal, wake.tally);
-        if self.plan.on_refusal == OnRefusal::Disconnect && way == Way::Up {
-            return Err(End::MessageRefused(refusal));
-        }
-        self.answer_locally(way, publish, reason_code(refusal), wake)
-    }
-
-    /// Acknowledges a message that goes no further.
-    fn answer_locally(
-        &mut self,
-        way: Way,
-        publish: &Publish<'_>,
-        reason_code: ReasonCode,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let Some(identifier) = publish.packet_identifier else { return Ok(()) };
-        if publish.qos == Qos::AtLeastOnce {
-            return self.acknowledge(
-                way,
-                AcknowledgementKind::Puback,
-                identifier,
-                reason_code,
-                wake,
-            );
-        }
-        // A PUBREC of version 5 that reports an error ends the exchange (v5 section 4.3.3).
-        if self.version_of(way) != Version::V5 || !reason_code.is_error() {
-            self.set_exchange(way, identifier, Exchange::Released)?;
-        }
-        self.acknowledge(way, AcknowledgementKind::Pubrec, identifier, reason_code, wake)
-    }
-
-    pub(super) fn set_exchange(
-        &mut self,
-        way: Way,
-        identifier: PacketIdentifier,
-        exchange: Exchange,
-    ) -> Result<(), End> {
-        let most = self.plan.limits.exchanges_max;
-        let exchanges = match way {
-            Way::Up => &mut self.up,
-            Way::Down => &mut self.down,
-        };
-        exchanges.set(identifier, exchange, most).map_err(|_| End::ExchangesExceeded)
-    }
-
-    /// Appends an acknowledgement to the sender of a message that travels this way.
-    pub(super) fn acknowledge(
-        &self,
-        way: Way,
-        kind: AcknowledgementKind,
-        packet_identifier: PacketIdentifier,
-        reason_code: ReasonCode,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let acknowledgement =
-            Acknowledgement { kind, packet_identifier, reason_code, properties: Properties::EMPTY };
-        let out = match way {
-            Way::Up => &mut *wake.to_device,
-            Way::Down => &mut *wake.to_upstream,
-        };
-        // Four bytes, or five, always fit.
-        let _ = acknowledgement.encode(self.version_of(way), out);
-        Ok(())
-    }
 }
 
 /// The packet identifiers of what a message became: its own first, then those that the join adds.
@@ -346,30 +221,4 @@ fn sent_before(
 ) -> Option<(PacketIdentifier, Exchange)> {
     let identifier = publish.packet_identifier.filter(|_| publish.qos == Qos::ExactlyOnce)?;
     exchanges.at(identifier).map(|exchange| (identifier, exchange))
-}
-
-/// The reason code that says a refusal best (v5 sections 3.4.2.1 and 3.5.2.1).
-pub(super) fn reason_code(refusal: Refusal) -> ReasonCode {
-    match refusal.reason {
-        Reason::BadTopic
-        | Reason::NoChannel
-        | Reason::KindUnsupported
-        | Reason::IdIllegalForTarget => ReasonCode::TopicNameInvalid,
-        Reason::UnknownDevice
-        | Reason::CredentialTopic
-        | Reason::AdminTopic
-        | Reason::NotAttached => ReasonCode::NotAuthorized,
-        Reason::PayloadNotJson
-        | Reason::PayloadShape
-        | Reason::MsgpackInvalid
-        | Reason::MsgpackTrailing
-        | Reason::NumberNotFinite
-        | Reason::DepthExceeded
-        | Reason::TsInvalid => ReasonCode::PayloadFormatInvalid,
-        Reason::PayloadTooLarge | Reason::RateLimited | Reason::QueueOverflow => {
-            ReasonCode::QuotaExceeded
-        }
-        Reason::LoopSuppressed => ReasonCode::ImplementationSpecificError,
-        Reason::FilterNotMappable => ReasonCode::TopicFilterInvalid,
-    }
 }

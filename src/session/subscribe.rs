@@ -153,7 +153,7 @@ impl Session {
 
     fn subscribe_failure(&self, refusal: Refusal) -> u8 {
         match self.version {
-            Version::V5 => match super::publish::reason_code(refusal) {
+            Version::V5 => match super::answer::reason_code(refusal) {
                 // Codes of PUBACK that SUBACK hasn't.
                 ReasonCode::TopicNameInvalid | ReasonCode::PayloadFormatInvalid => {
                     ReasonCode::TopicFilterInvalid.value()
