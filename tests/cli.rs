@@ -276,3 +276,29 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = command.args(["dialects", "thingscale"]).stdout(writer).output().expect("it runs");
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
 }
+
+/// What the README shows is what is printed. A line `…` stands for lines that it leaves out.
+#[test]
+fn the_readme_shows_what_explain_prints() {
+    let readme = include_str!("../README.md").replace("\\\n", " ");
+    let shown: Vec<(&str, &str)> = readme
+        .split("```\n$ ")
+        .skip(1)
+        .filter_map(|block| block.split_once("```")?.0.split_once('\n'))
+        .collect();
+    assert_eq!(shown.len(), 2, "examples of explain");
+    for (command, expected) in shown {
+        // Words without blanks, and one payload in single quotes.
+        let words = command.split('\'').enumerate().flat_map(|(at, part)| {
+            let whole = at % 2 == 1;
+            let words = part.split_whitespace().filter(move |_| !whole);
+            words.chain(Some(part).filter(move |_| whole))
+        });
+        let arguments: Vec<&str> = words.skip(1).collect();
+        let printed = succeeds(&interlingua(&arguments));
+        match expected.strip_prefix("…\n") {
+            Some(end) => assert!(printed.ends_with(end), "{command} prints\n{printed}"),
+            None => assert_eq!(printed, expected, "{command}"),
+        }
+    }
+}

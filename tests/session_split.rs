@@ -2,7 +2,7 @@
 
 mod script;
 
-use interlingua::mqtt::{AcknowledgementKind, Qos, ReasonCode, Version};
+use interlingua::mqtt::{AcknowledgementKind, Property, Qos, ReasonCode, Version};
 use interlingua::session::End;
 use interlingua::translate::Identity;
 use script::packets::*;
@@ -169,5 +169,33 @@ fn nothing_to_send_is_acknowledged_at_once() {
         .device_receives(puback(v, 7))
         .device_closes()
         .ends(End::DeviceClosed)
+        .play();
+}
+
+#[test]
+fn a_message_that_is_taken_back_takes_no_room_at_the_upstream() {
+    let v5 = Version::V5;
+    let granted = [Property::ReceiveMaximum(2), Property::MaximumPacketSize(130), pairs::told()[1]];
+    let own = properties_apart(v5);
+    let mut opening = own.opening();
+    opening.upstream_connack = connack_with(v5, false, ReasonCode::Success, &granted[..2]);
+    opening.device_connack = connack_with(v5, false, ReasonCode::Success, &granted);
+    // Its second part is too large for the upstream, so the first one isn't sent either.
+    let large = format!(r#"{{"temp":20,"wind":"{}"}}"#, "w".repeat(75));
+    let mut script = own.opening_with(opening).connected();
+    for identifier in 1..=3 {
+        script = script
+            .device_sends(publish(v5, publish_of(Q1, identifier, TOPIC, large.as_bytes())))
+            .device_receives(acknowledge_with(
+                v5,
+                AcknowledgementKind::Puback,
+                identifier,
+                ReasonCode::QuotaExceeded,
+            ));
+    }
+    script
+        .device_sends(publish(v5, publish_of(Q1, 7, TOPIC, br#"{"temp":20}"#)))
+        .upstream_receives(publish(v5, publish_of(Q1, 7, TEMP, br#"{"temp":20}"#)))
+        .goes_on()
         .play();
 }

@@ -404,3 +404,23 @@ fn malformed_packets_are_those_of_the_senders_version() {
         .ends_as("upstream_malformed")
         .play();
 }
+
+#[test]
+fn nobody_waits_for_a_release_that_stands_behind() {
+    let message = |version, id, topic| publish(version, publish_of(Q2, id, topic, REPORT));
+    to_5_granting(V311, &[Property::ReceiveMaximum(1)])
+        .connected()
+        .device_sends([message(V311, 1, UP), message(V311, 2, UP)].concat())
+        .upstream_receives(message(V5, 1, UP_THERE))
+        // From here on only the device's PUBREL makes room, and it comes behind the message.
+        .upstream_sends(pubrec(V5, 1))
+        .device_receives(pubrec(V311, 1))
+        .upstream_receives(message(V5, 2, UP_THERE))
+        .device_sends([pubrel(V311, 1), message(V311, 3, UP)].concat())
+        .upstream_receives(pubrel(V5, 1))
+        .upstream_sends([pubcomp(V5, 1), pubrec(V5, 2)].concat())
+        .device_receives([pubcomp(V311, 1), pubrec(V311, 2)].concat())
+        .upstream_receives(message(V5, 3, UP_THERE))
+        .goes_on()
+        .play();
+}

@@ -178,6 +178,7 @@ impl Session {
             Release::Answered => Ok(()),
             Release::Early => Err(End::DeviceProtocol(EARLY)),
             Release::Foreign => {
+                self.bounds.released(Way::Up, given.packet_identifier);
                 self.pass_acknowledgement(Way::Up, &given, raw, wake);
                 Ok(())
             }
@@ -197,6 +198,7 @@ impl Session {
             Release::Answered => Ok(()),
             Release::Early => Err(End::UpstreamProtocol(EARLY)),
             Release::Foreign => {
+                self.bounds.released(Way::Down, given.packet_identifier);
                 self.pass_acknowledgement(Way::Down, &given, raw, wake);
                 Ok(())
             }

@@ -1,7 +1,7 @@
 //! What one side grants and the other side's version has no word for: the highest QoS and RETAIN of an upstream of
 //! version 5, and how many messages either side takes at once.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
@@ -62,7 +62,23 @@ impl Granted {
 #[derive(Debug)]
 struct Window {
     most: usize,
-    open: HashSet<PacketIdentifier, RandomState>,
+    open: HashMap<PacketIdentifier, Owed, RandomState>,
+}
+
+/// Whose turn it is in an open exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    /// An acknowledgement of the receiver.
+    Acknowledgement,
+    /// PUBREL of the sender, which may stand behind the very message that would wait.
+    Pubrel,
+}
+
+impl Window {
+    fn holds(&self, identifier: PacketIdentifier) -> bool {
+        let full = self.open.len() >= self.most && !self.open.contains_key(&identifier);
+        full && self.open.values().any(|owed| *owed == Owed::Acknowledgement)
+    }
 }
 
 impl Bounds {
@@ -80,7 +96,7 @@ impl Bounds {
         else {
             return;
         };
-        let window = Box::new(Window { most: usize::from(most), open: HashSet::default() });
+        let window = Box::new(Window { most: usize::from(most), open: HashMap::default() });
         match way {
             Way::Up => self.up = Some(window),
             Way::Down => self.down = Some(window),
@@ -90,7 +106,22 @@ impl Bounds {
     /// A message goes to its receiver.
     pub(super) fn sent(&mut self, way: Way, identifier: Option<PacketIdentifier>) {
         if let (Some(window), Some(identifier)) = (self.window(way), identifier) {
-            window.open.insert(identifier);
+            window.open.insert(identifier, Owed::Acknowledgement);
+        }
+    }
+
+    /// A message was taken back before it went anywhere.
+    pub(super) fn taken_back(&mut self, way: Way, identifier: PacketIdentifier) {
+        if let Some(window) = self.window(way) {
+            window.open.remove(&identifier);
+        }
+    }
+
+    /// The sender of a message on this way has released it.
+    pub(super) fn released(&mut self, way: Way, identifier: PacketIdentifier) {
+        let owed = self.window(way).and_then(|window| window.open.get_mut(&identifier));
+        if let Some(owed) = owed {
+            *owed = Owed::Acknowledgement;
         }
     }
 
@@ -101,14 +132,18 @@ impl Bounds {
             AcknowledgementKind::Pubrec => given.reason_code.is_error(),
             AcknowledgementKind::Pubrel => false,
         };
-        if let Some(window) = self.window(way).filter(|_| last) {
+        let Some(window) = self.window(way) else { return };
+        if last {
             window.open.remove(&given.packet_identifier);
+        } else if let Some(owed) = window.open.get_mut(&given.packet_identifier) {
+            *owed = Owed::Pubrel;
         }
     }
 }
 
 impl Session {
-    /// Whether a message has to wait because its receiver takes no more at the moment.
+    /// Whether a message has to wait because its receiver takes no more at the moment. Not where only the sender could
+    /// make room: both would wait for ever. Then the receiver decides what it makes of one more.
     pub(super) fn waits_for_window(&mut self, way: Way, raw: RawPacket<'_>) -> bool {
         let version = self.version_of(way);
         let Some(window) =
@@ -117,8 +152,6 @@ impl Session {
             return false;
         };
         let publish = Publish::decode(raw, version).ok();
-        publish
-            .and_then(|publish| publish.packet_identifier)
-            .is_some_and(|own| window.open.len() >= window.most && !window.open.contains(&own))
+        publish.and_then(|publish| publish.packet_identifier).is_some_and(|own| window.holds(own))
     }
 }

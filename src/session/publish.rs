@@ -142,6 +142,7 @@ impl Session {
         let joins = joins.as_deref_mut().map(|joins| joins.on(way));
         let mut identifiers =
             identifiers(publish, parts, awaited, joins, plan.limits.exchanges_max)?;
+        let all = identifiers.clone();
         // Before 5 a message has no properties.
         let given = if version == Version::V5 { publish.properties } else { Properties::EMPTY };
         let lost = given != publish.properties;
@@ -175,6 +176,7 @@ impl Session {
                 if let (Some(joins), Some(own)) = (&mut self.joins, publish.packet_identifier) {
                     joins.on(way).give_up(own);
                 }
+                all.for_each(|identifier| self.bounds.taken_back(way, identifier));
                 return Err(refusal);
             }
             self.bounds.sent(way, identifier);
@@ -199,7 +201,7 @@ fn identifiers(
     awaited: usize,
     joins: Option<&mut Joins>,
     most: usize,
-) -> Result<impl Iterator<Item = PacketIdentifier> + use<>, Refusal> {
+) -> Result<impl Iterator<Item = PacketIdentifier> + Clone + use<>, Refusal> {
     let mut added = Vec::new();
     if let (Some(own), Some(joins)) = (publish.packet_identifier.filter(|_| awaited > 0), joins) {
         if joins.is_open(own) {
