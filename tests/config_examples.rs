@@ -115,6 +115,8 @@ upstream_timeout_ms = 3
 exchanges_max = 4
 subscriptions_max = 5
 attachments_max = 6
+topic_aliases_max = 8
+will_delay_max_ms = 9
 buffered_bytes_max = 6000
 sessions_max = 7
 "#;
@@ -137,6 +139,8 @@ sessions_max = 7
         exchanges_max: 4,
         subscriptions_max: 5,
         attachments_max: 6,
+        topic_aliases_max: 8,
+        will_delay_max: Duration::from_millis(9),
     };
     assert_eq!(config.listeners[0].plan.limits, limits);
 }

@@ -187,13 +187,13 @@ fn a_device_that_waits_for_an_attachment_is_not_silent() {
         .device_sends(report(1, "ms1"))
         .upstream_receives(attach(LENT[1], "ms1"));
     for _ in 0..2 {
-        // The ping is heard, and waits as everything does; the upstream hears from the proxy.
+        // The ping passes what waits.
         script = script
-            .after(2.0)
+            .after(3.9)
             .device_sends([0xC0, 0])
-            .after(1.7)
             .upstream_receives([0xC0, 0])
-            .upstream_sends([0xD0, 0]);
+            .upstream_sends([0xD0, 0])
+            .device_receives([0xD0, 0]);
     }
     script.goes_on().play();
 }

@@ -118,8 +118,9 @@ fn plain_passes_what_it_checked_byte_for_byte() {
         b"\x50\x08\x00\x07\x83\x04\x1F\x00\x01r",
         b"\x3B\x0B\x00\x01t\x00\x07\x03\x23\x00\x02xy",
     ] {
-        pairs::plain(V5).connected().device_sends(bytes).upstream_receives(bytes).play();
-        pairs::plain(V5).connected().upstream_sends(bytes).device_receives(bytes).play();
+        let taking = || pairs::plain(V5).taking_aliases(40);
+        taking().connected().device_sends(bytes).upstream_receives(bytes).play();
+        taking().connected().upstream_sends(bytes).device_receives(bytes).play();
     }
     let v = Version::V31;
     let again = b"\x8A\x06\x00\x07\x00\x01t\x01";
@@ -340,20 +341,33 @@ fn a_refused_message_ends_the_session_where_that_is_configured() {
 }
 
 #[test]
-fn a_refused_delivery_is_acknowledged_and_never_ends_the_session() {
+fn a_refused_delivery_is_acknowledged_or_ends_the_session_as_configured() {
     let lost = |v, qos, id| publish(v, publish_of(qos, id, "/plant/d77/config", b"x"));
-    for script in [pairs::thingscale_to_omnicore(), pairs::thingscale_to_omnicore().disconnecting()]
-    {
-        script
+    pairs::thingscale_to_omnicore()
+        .connected()
+        .upstream_sends(lost(V311, Q0, 0))
+        .upstream_sends(lost(V311, Q1, 3))
+        .upstream_receives(puback(V311, 3))
+        .upstream_sends(lost(V311, Q2, 4))
+        .upstream_receives(pubrec(V311, 4))
+        .upstream_sends(pubrel(V311, 4))
+        .upstream_receives(pubcomp(V311, 4))
+        .goes_on()
+        .play();
+    for qos in [Q1, Q2] {
+        pairs::thingscale_to_omnicore()
+            .disconnecting()
             .connected()
-            .upstream_sends(lost(V311, Q0, 0))
-            .upstream_sends(lost(V311, Q1, 3))
-            .upstream_receives(puback(V311, 3))
-            .upstream_sends(lost(V311, Q2, 4))
-            .upstream_receives(pubrec(V311, 4))
-            .upstream_sends(pubrel(V311, 4))
-            .upstream_receives(pubcomp(V311, 4))
-            .goes_on()
+            .upstream_sends(lost(V311, qos, 3))
+            .ends_as("message_refused")
+            .play();
+        pairs::xyte_legacy_to_xyte()
+            .disconnecting()
+            .connected()
+            .upstream_sends(lost(V5, qos, 3))
+            .upstream_receives(disconnect(V5, ReasonCode::TopicNameInvalid))
+            .device_receives(disconnect(V5, ReasonCode::UnspecifiedError))
+            .ends_as("message_refused")
             .play();
     }
     let why = ReasonCode::TopicNameInvalid;
@@ -382,7 +396,7 @@ fn more_open_exchanges_than_the_limit_end_the_session() {
         .play();
     let light = |topic, id, qos| publish(V5, publish_of(qos, id, topic, TWO_HOMES.payload));
     pairs::mqtt2go_to_omnicore5()
-        .limits(|limits| limits.exchanges_max = 1)
+        .remembering(1)
         .connected()
         .device_sends(light("h1/gw1/lamp1/light/out", 1, Q2))
         .upstream_receives(light("/plant/lamp1/events/light", 1, Q1))
@@ -409,7 +423,7 @@ fn the_upstream_is_told_when_it_has_too_many_exchanges_open() {
     // Deliveries that nobody asked for are acknowledged here, with success.
     let lost = |id| publish(V5, publish_of(Q2, id, "v1/device/XID/command", b"{}"));
     pairs::xyte_legacy_to_xyte()
-        .limits(|limits| limits.exchanges_max = 1)
+        .remembering(1)
         .connected()
         .upstream_sends(lost(1))
         .upstream_receives(pubrec(V5, 1))

@@ -439,7 +439,7 @@ fn no_more_filters_than_the_limit() {
 
 #[test]
 fn unanswered_subscriptions_are_bounded_in_number_and_in_bytes() {
-    let script = pairs::mqtt2go_to_mqtt2go().limits(|limits| limits.exchanges_max = 1).connected();
+    let script = pairs::mqtt2go_to_mqtt2go().remembering(1).connected();
     script
         .device_sends(subscribe(V5, 1, &[(LIGHT.0, Q1)]))
         .upstream_receives(subscribe(V5, 1, &[(LIGHT.1, Q1)]))

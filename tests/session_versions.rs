@@ -62,9 +62,8 @@ fn to_5(here: Version) -> Script {
 }
 
 /// What a device of version 5 is told where its upstream speaks 3.1.1.
-fn told() -> [Property<'static>; 3] {
-    let [limit, shared] = pairs::told();
-    [limit, shared, Property::SubscriptionIdentifierAvailable(0)]
+fn told() -> [Property<'static>; 2] {
+    pairs::told()
 }
 
 /// A device of version 5 in front of 3.1.1, which says `given` in its CONNECT.
@@ -406,21 +405,76 @@ fn malformed_packets_are_those_of_the_senders_version() {
 }
 
 #[test]
-fn nobody_waits_for_a_release_that_stands_behind() {
+fn a_release_passes_the_messages_that_wait() {
     let message = |version, id, topic| publish(version, publish_of(Q2, id, topic, REPORT));
+    to_5_granting(V311, &[Property::ReceiveMaximum(1)])
+        .connected()
+        .device_sends([message(V311, 1, UP), message(V311, 2, UP), message(V311, 3, UP)].concat())
+        .upstream_receives(message(V5, 1, UP_THERE))
+        .upstream_sends(pubrec(V5, 1))
+        .device_receives(pubrec(V311, 1))
+        // It stands behind the messages, and only it makes room for them. So does the ping.
+        .device_sends([&pubrel(V311, 1)[..], &PINGREQ].concat())
+        .upstream_receives([&pubrel(V5, 1)[..], &PINGREQ].concat())
+        .upstream_sends([&PINGRESP[..], &pubcomp(V5, 1)].concat())
+        .device_receives([&PINGRESP[..], &pubcomp(V311, 1)].concat())
+        .upstream_receives(message(V5, 2, UP_THERE))
+        // Whatever isn't an answer keeps its place.
+        .device_sends(subscribe(V311, 9, &[(DOWN, Q1)]))
+        .upstream_sends(pubrec(V5, 2))
+        .device_receives(pubrec(V311, 2))
+        .device_sends(pubrel(V311, 2))
+        .upstream_receives(pubrel(V5, 2))
+        .upstream_sends(pubcomp(V5, 2))
+        .device_receives(pubcomp(V311, 2))
+        .upstream_receives(message(V5, 3, UP_THERE))
+        .upstream_receives(subscribe(V5, 9, &[(DOWN_THERE, Q1)]))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn a_device_that_says_good_bye_behind_waiting_messages_is_heard_to_the_end() {
+    let message = |version, id, topic| publish(version, publish_of(Q1, id, topic, REPORT));
+    to_5_granting(V311, &[Property::ReceiveMaximum(1)])
+        .connected()
+        .device_sends([&message(V311, 1, UP)[..], &message(V311, 2, UP), &[0xE0, 0]].concat())
+        .upstream_receives(message(V5, 1, UP_THERE))
+        .device_closes()
+        .goes_on()
+        .upstream_sends(puback(V5, 1))
+        .device_receives(puback(V311, 1))
+        .upstream_receives([&message(V5, 2, UP_THERE)[..], &[0xE0, 0]].concat())
+        .ends(End::DeviceDisconnected)
+        .play();
+    // It isn't waited for without end.
     to_5_granting(V311, &[Property::ReceiveMaximum(1)])
         .connected()
         .device_sends([message(V311, 1, UP), message(V311, 2, UP)].concat())
         .upstream_receives(message(V5, 1, UP_THERE))
-        // From here on only the device's PUBREL makes room, and it comes behind the message.
+        .device_closes()
+        .after(9.9)
+        .goes_on()
+        .after(0.1)
+        .ends(End::DeviceClosed)
+        .play();
+}
+
+#[test]
+fn no_more_than_a_limit_waits_aside() {
+    // Three messages of 30 KB fill the room; then the device is no longer read, and the upstream has to take one more.
+    let large = vec![b' '; 30_000];
+    let payload = [&large[..], REPORT].concat();
+    let message = |version, id, topic| publish(version, publish_of(Q2, id, topic, &payload));
+    let five = [1, 2, 3, 4, 5].map(|id| message(V311, id, UP)).concat();
+    to_5_granting(V311, &[Property::ReceiveMaximum(1)])
+        .connected()
+        .device_sends(five)
+        .upstream_receives(message(V5, 1, UP_THERE))
+        .look(|session, _| assert!(!session.is_open()))
         .upstream_sends(pubrec(V5, 1))
         .device_receives(pubrec(V311, 1))
         .upstream_receives(message(V5, 2, UP_THERE))
-        .device_sends([pubrel(V311, 1), message(V311, 3, UP)].concat())
-        .upstream_receives(pubrel(V5, 1))
-        .upstream_sends([pubcomp(V5, 1), pubrec(V5, 2)].concat())
-        .device_receives([pubcomp(V311, 1), pubrec(V311, 2)].concat())
-        .upstream_receives(message(V5, 3, UP_THERE))
         .goes_on()
         .play();
 }

@@ -25,6 +25,9 @@ pub(crate) struct Serve {
     /// The broker behind, as mqtt://HOST:PORT
     #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
     upstream: Option<String>,
+    /// A version of MQTT that the broker speaks, 3.1, 3.1.1 or 5 (repeat as needed) [default: what its dialect says]
+    #[arg(long, value_name = "VERSION", conflicts_with = "config")]
+    upstream_mqtt: Vec<String>,
     /// Where metrics and health are served, as HOST:PORT
     #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
     admin: Option<String>,
@@ -51,6 +54,7 @@ impl Serve {
         let mut arguments = self.pair.to_arguments();
         arguments.listen = self.listen.clone().unwrap_or_default();
         arguments.upstream = self.upstream.clone().unwrap_or_default();
+        arguments.upstream_mqtt.clone_from(&self.upstream_mqtt);
         arguments.admin.clone_from(&self.admin);
         config::from_arguments(&arguments, &mut |lookup| files::look_up(Path::new(""), lookup))
             .map_err(|faults| all_faults(&faults))

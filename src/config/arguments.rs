@@ -50,6 +50,8 @@ pub struct Arguments {
     pub to_options: Vec<String>,
     /// `--payload-option name=value`, the keys of `[listener.payload]`.
     pub payload: Vec<String>,
+    /// `--upstream-mqtt`: the versions of MQTT that the upstream speaks.
+    pub upstream_mqtt: Vec<String>,
     /// `--admin 127.0.0.1:9090`.
     pub admin: Option<String>,
 }
@@ -137,6 +139,11 @@ fn write_sides(
     give_options(&arguments.options, &dialects, &mut from, &mut to, faults);
     write_own(&mut from, &arguments.from_set, ("--from-option", &arguments.from_options), faults);
     write_own(&mut to, &arguments.to_set, ("--to-option", &arguments.to_options), faults);
+    to.versions = arguments
+        .upstream_mqtt
+        .iter()
+        .map(|version| Said::flag("--upstream-mqtt", version.clone()))
+        .collect();
     from.payload = payload_of_flags(&arguments.payload, faults);
     (from, to)
 }
@@ -202,6 +209,7 @@ fn write_side(flag: &'static str, set: &'static str, dialect: &str) -> WrittenSi
         dialect: Some(Said::flag(flag, dialect.to_owned())),
         values: Vec::new(),
         options: Vec::new(),
+        versions: Vec::new(),
         payload: PayloadOptions::default(),
     }
 }

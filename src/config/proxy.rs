@@ -15,6 +15,8 @@ const TIMEOUT_MS: RangeInclusive<u64> = 1..=3_600_000;
 /// There are as many packet identifiers.
 const EXCHANGES: RangeInclusive<u64> = 1..=65_535;
 const SUBSCRIPTIONS: RangeInclusive<u64> = 1..=1_000_000;
+const WILL_DELAY_MS: RangeInclusive<u64> = 0..=86_400_000;
+const ALIASES: RangeInclusive<u64> = 0..=65_535;
 const ATTACHMENTS: RangeInclusive<u64> = 1..=1_000_000;
 const BUFFERED_BYTES: RangeInclusive<u64> = 4096..=1_073_741_824;
 const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
@@ -73,6 +75,10 @@ pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, prox
     set_time(&mut table, "upstream_timeout_ms", TIMEOUT_MS, &mut limits.upstream_timeout);
     set_size(&mut table, "exchanges_max", EXCHANGES, &mut limits.exchanges_max);
     set_size(&mut table, "subscriptions_max", SUBSCRIPTIONS, &mut limits.subscriptions_max);
+    set_time(&mut table, "will_delay_max_ms", WILL_DELAY_MS, &mut limits.will_delay_max);
+    if let Some(written) = table.integer("topic_aliases_max", ALIASES) {
+        limits.topic_aliases_max = u16::try_from(written.value).unwrap_or(u16::MAX);
+    }
     set_size(&mut table, "attachments_max", ATTACHMENTS, &mut limits.attachments_max);
     set_size(&mut table, "buffered_bytes_max", BUFFERED_BYTES, &mut proxy.buffered_bytes_max);
     set_size(&mut table, "sessions_max", SESSIONS, &mut proxy.sessions_max);

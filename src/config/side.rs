@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, VERSIONS_REMEDY, best_first, no_version, version_of};
 use crate::document::{closest, list_words};
 use crate::translate::Side;
 
@@ -66,6 +66,7 @@ pub(super) fn mean_side(
         }
     }
     switch_options(written, &mut meant, faults);
+    speak(written, &mut meant, faults);
     check_values(&meant, faults);
     Some(meant)
 }
@@ -79,6 +80,18 @@ fn switch_options(written: &WrittenSide, meant: &mut MeantSide, faults: &Faults<
         } else {
             faults.at(&option.place, no_option(&dialect, &option.value));
         }
+    }
+}
+
+/// What an upstream's broker speaks may be less than its platform, or more.
+fn speak(written: &WrittenSide, meant: &mut MeantSide, faults: &Faults<'_>) {
+    let mut versions = Vec::new();
+    for word in &written.versions {
+        let wrong = || Wrong::new(no_version(&word.value), VERSIONS_REMEDY);
+        versions.extend(faults.check(&word.place, version_of(&word.value).ok_or_else(wrong)));
+    }
+    if !versions.is_empty() {
+        meant.side.versions = best_first(versions);
     }
 }
 

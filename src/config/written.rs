@@ -1,5 +1,6 @@
 //! The first stage: which keys a configuration has, and what stands where. Nothing is looked up here.
 
+use crate::dialect::VERSIONS_REMEDY;
 use crate::document::{Located, Scalar, Table, Written as Entry};
 use crate::session::{OnRefusal, SessionLimits};
 use crate::translate::PayloadOptions;
@@ -45,6 +46,8 @@ pub(super) struct WrittenSide {
     pub(super) dialect: Option<Said<String>>,
     pub(super) values: Vec<WrittenValue>,
     pub(super) options: Vec<Said<String>>,
+    /// The versions of MQTT that an upstream speaks, where that is not what its dialect says.
+    pub(super) versions: Vec<Said<String>>,
     /// How payloads are rewritten; a listener's only.
     pub(super) payload: PayloadOptions,
 }
@@ -133,7 +136,10 @@ fn read_upstream(mut table: Table<'_>) -> WrittenUpstream {
         name: required(&mut table, "name", "name it, as in `name = \"cloud\"`"),
         url: required(&mut table, "url", "write where it is: `url = \"mqtt://host:1883\"`"),
         mode: text(&mut table, "mode"),
-        side: read_side(&mut table, "upstream"),
+        side: WrittenSide {
+            versions: read_versions(&mut table),
+            ..read_side(&mut table, "upstream")
+        },
     };
     table.finish();
     upstream
@@ -148,8 +154,19 @@ fn read_side(table: &mut Table<'_>, origin: &'static str) -> WrittenSide {
         dialect: required(table, "dialect", remedy),
         options: options.into_iter().map(|option| Said::of(table, "options", option)).collect(),
         values: table.table("vars").map(read_values).unwrap_or_default(),
+        versions: Vec::new(),
         payload: PayloadOptions::default(),
     }
+}
+
+/// `mqtt = ["3.1.1"]`: an empty list says nothing, which can't be meant.
+fn read_versions(table: &mut Table<'_>) -> Vec<Said<String>> {
+    let is_written = table.has("mqtt");
+    let words = table.texts("mqtt");
+    if is_written && words.is_empty() {
+        table.fault(table.line(), "mqtt", "names no version", VERSIONS_REMEDY);
+    }
+    words.into_iter().map(|word| Said::of(table, "mqtt", word)).collect()
 }
 
 fn read_values(mut table: Table<'_>) -> Vec<WrittenValue> {

@@ -37,7 +37,7 @@ pub use connect::{ConnectRules, Limits, SessionRule, WillRule};
 pub use form::{Binding, Form, RetainRule, Unserved, Usage, When};
 pub use neutral::{Kind, Part, Sender};
 pub use secret::Secret;
-pub use table::{Dialect, parse};
+pub use table::{Dialect, VERSIONS_REMEDY, best_first, no_version, parse, version_of};
 pub use template::{Level, Template, TemplateError};
 pub use text_template::{TextTemplate, Token};
 pub use variable::{NameFault, NameRule, Role, Variable};

@@ -133,18 +133,34 @@ fn read_versions(root: &mut Table<'_>) -> Vec<Version> {
     }
     let mut versions = Vec::new();
     for Located { value, line } in written {
-        match VERSIONS.iter().find(|(word, _)| *word == value) {
-            Some((_, version)) if !versions.contains(version) => versions.push(*version),
-            Some(_) => {}
-            None => root.fault(
-                line,
-                "mqtt",
-                format!("`{value}` is no MQTT version"),
-                "write \"3.1\", \"3.1.1\" or \"5\"",
-            ),
+        match version_of(&value) {
+            Some(version) => versions.push(version),
+            None => root.fault(line, "mqtt", no_version(&value), VERSIONS_REMEDY),
         }
     }
+    best_first(versions)
+}
+
+/// What to write instead of something that is no version.
+pub const VERSIONS_REMEDY: &str = "write \"3.1\", \"3.1.1\" or \"5\"";
+
+/// The version of MQTT that a configuration's word means.
+#[must_use]
+pub fn version_of(word: &str) -> Option<Version> {
+    VERSIONS.iter().find(|(known, _)| *known == word).map(|(_, version)| *version)
+}
+
+/// Says that a word is no version.
+#[must_use]
+pub fn no_version(word: &str) -> String {
+    format!("`{word}` is no MQTT version")
+}
+
+/// Versions as [`Dialect::versions`] has them: each once, the best first.
+#[must_use]
+pub fn best_first(mut versions: Vec<Version>) -> Vec<Version> {
     versions.sort_unstable_by(|one, other| other.cmp(one));
+    versions.dedup();
     versions
 }
 

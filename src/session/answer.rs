@@ -72,7 +72,7 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         self.note_refusal(way, refusal, wake.tally);
-        if self.plan.on_refusal == OnRefusal::Disconnect && way == Way::Up {
+        if self.plan.on_refusal == OnRefusal::Disconnect {
             return Err(End::MessageRefused(refusal));
         }
         self.answer_locally(way, publish, reason_code(refusal), wake)

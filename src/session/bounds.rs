@@ -1,5 +1,5 @@
-//! What one side grants and the other side's version has no word for: the highest QoS and RETAIN of an upstream of
-//! version 5, and how many messages either side takes at once.
+//! What one side grants and the other side's version has no word for: the highest QoS, RETAIN and the kinds of
+//! subscriptions of an upstream of version 5, and how many messages either side takes at once.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use foldhash::fast::RandomState;
 
 use crate::mqtt::{
     Acknowledgement, AcknowledgementKind, PacketIdentifier, PacketType, Properties, Property,
-    PropertyIdentifier, Publish, Qos, RawPacket,
+    PropertyIdentifier, Publish, Qos, RawPacket, topic,
 };
-use crate::translate::Way;
+use crate::translate::{Reason, Refusal, Way};
 
 use super::conversation::Session;
 
@@ -22,38 +22,59 @@ pub(super) struct Bounds {
     down: Option<Box<Window>>,
 }
 
-/// What a server's CONNACK grants (v5 sections 3.2.2.3.4 and 3.2.2.3.5).
+/// What a server's CONNACK grants (v5 sections 3.2.2.3.4, 3.2.2.3.5, 3.2.2.3.11 and 3.2.2.3.13).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Granted {
     pub(super) qos_max: Qos,
-    pub(super) retain: Retained,
+    pub(super) retain: Availability,
+    pub(super) wildcards: Availability,
+    pub(super) shared: Availability,
 }
 
-/// Whether a server takes retained messages.
+/// Whether a server has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Retained {
-    Taken,
-    NotTaken,
+pub(super) enum Availability {
+    Available,
+    Missing,
 }
 
 impl Default for Granted {
     fn default() -> Self {
-        Self { qos_max: Qos::ExactlyOnce, retain: Retained::Taken }
+        let all = Availability::Available;
+        Self { qos_max: Qos::ExactlyOnce, retain: all, wildcards: all, shared: all }
     }
 }
 
 impl Granted {
     /// What a CONNACK says; its silence grants everything.
     pub(super) fn by(properties: Properties<'_>) -> Self {
-        let qos_max = match properties.find(PropertyIdentifier::MaximumQos) {
-            Some(Property::MaximumQos(level)) => Qos::from_level(level),
-            _ => None,
-        };
-        let retain = match properties.find(PropertyIdentifier::RetainAvailable) {
-            Some(Property::RetainAvailable(0)) => Retained::NotTaken,
-            _ => Retained::Taken,
-        };
-        Self { qos_max: qos_max.unwrap_or(Qos::ExactlyOnce), retain }
+        let mut granted = Self::default();
+        let missing = Availability::Missing;
+        for property in properties.iter() {
+            match property {
+                Property::MaximumQos(level) => {
+                    granted.qos_max = Qos::from_level(level).unwrap_or(Qos::ExactlyOnce);
+                }
+                Property::RetainAvailable(0) => granted.retain = missing,
+                Property::WildcardSubscriptionAvailable(0) => granted.wildcards = missing,
+                Property::SharedSubscriptionAvailable(0) => granted.shared = missing,
+                _ => {}
+            }
+        }
+        granted
+    }
+
+    /// Why the server would not take a topic filter. It would end the connection rather than answer
+    /// (v5 sections 3.2.2.3.11 and 3.2.2.3.13).
+    pub(super) fn refuses(self, filter: &str) -> Option<Refusal> {
+        let refused = |detail| Some(Refusal::new(Reason::FilterNotMappable, detail));
+        if self.shared == Availability::Missing && topic::shared(filter).is_some() {
+            return refused("the upstream has no shared subscriptions");
+        }
+        if self.wildcards == Availability::Missing && filter.contains(['+', '#']) {
+            return refused("the upstream has no subscriptions with wildcards");
+        }
+        None
     }
 }
 
@@ -74,10 +95,20 @@ enum Owed {
     Pubrel,
 }
 
+/// Whether packets can be put aside while one waits, so that those behind it are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aside {
+    Open,
+    Full,
+}
+
 impl Window {
-    fn holds(&self, identifier: PacketIdentifier) -> bool {
-        let full = self.open.len() >= self.most && !self.open.contains_key(&identifier);
-        full && self.open.values().any(|owed| *owed == Owed::Acknowledgement)
+    /// Whether so many new messages have to wait. Where nothing behind them is heard any more, the sender's own
+    /// PUBREL may stand there: then the receiver decides what it makes of more, since nobody could make room.
+    fn holds(&self, new: usize, aside: Aside) -> bool {
+        let full = self.open.len() + new > self.most;
+        let movable = || self.open.values().any(|owed| *owed == Owed::Acknowledgement);
+        full && (aside == Aside::Open || movable())
     }
 }
 
@@ -104,16 +135,18 @@ impl Bounds {
     }
 
     /// A message goes to its receiver.
-    pub(super) fn sent(&mut self, way: Way, identifier: Option<PacketIdentifier>) {
-        if let (Some(window), Some(identifier)) = (self.window(way), identifier) {
+    pub(super) fn sent(&mut self, way: Way, identifier: PacketIdentifier) {
+        if let Some(window) = self.window(way) {
             window.open.insert(identifier, Owed::Acknowledgement);
         }
     }
 
-    /// A message was taken back before it went anywhere.
-    pub(super) fn taken_back(&mut self, way: Way, identifier: PacketIdentifier) {
-        if let Some(window) = self.window(way) {
-            window.open.remove(&identifier);
+    /// Whether the messages that one has become may go out, which is all of them or none.
+    pub(super) fn room_for(&mut self, way: Way, messages: usize, aside: Aside) -> Room {
+        match self.window(way) {
+            Some(window) if messages > window.most => Room::Never,
+            Some(window) if messages > 1 && window.holds(messages, aside) => Room::Later,
+            _ => Room::Enough,
         }
     }
 
@@ -141,17 +174,28 @@ impl Bounds {
     }
 }
 
+/// What the window says to new messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough,
+    /// Not now.
+    Later,
+    /// The receiver never takes so many at once.
+    Never,
+}
+
 impl Session {
-    /// Whether a message has to wait because its receiver takes no more at the moment. Not where only the sender could
-    /// make room: both would wait for ever. Then the receiver decides what it makes of one more.
+    /// Whether a message has to wait because its receiver takes no more at the moment.
     pub(super) fn waits_for_window(&mut self, way: Way, raw: RawPacket<'_>) -> bool {
         let version = self.version_of(way);
+        let aside = self.held.aside(way);
         let Some(window) =
             self.bounds.window(way).filter(|_| raw.packet_type == PacketType::Publish)
         else {
             return false;
         };
         let publish = Publish::decode(raw, version).ok();
-        publish.and_then(|publish| publish.packet_identifier).is_some_and(|own| window.holds(own))
+        let own = publish.and_then(|publish| publish.packet_identifier);
+        own.is_some_and(|own| !window.open.contains_key(&own) && window.holds(1, aside))
     }
 }

@@ -3,15 +3,15 @@
 use crate::mqtt::{Connack, Properties, Property, PropertyIdentifier, RawPacket, Version};
 use crate::translate::Way;
 
+use super::aliases::alias_maximum;
 use super::bounds::Granted;
 use super::conversation::{Phase, Scratch, Session, Wake};
 use super::end::End;
 use super::properties;
 
-/// What a translated session doesn't offer: aliases (topics are rewritten), answers under the upstream's
-/// names, other servers.
-const NOT_OFFERED: [PropertyIdentifier; 4] = [
-    PropertyIdentifier::TopicAliasMaximum,
+/// What a translated session doesn't offer: answers under the upstream's names, other servers, shared
+/// subscriptions.
+const NOT_OFFERED: [PropertyIdentifier; 3] = [
     PropertyIdentifier::ResponseInformation,
     PropertyIdentifier::ServerReference,
     PropertyIdentifier::SharedSubscriptionAvailable,
@@ -41,23 +41,7 @@ impl Session {
             self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
             return Ok(());
         }
-        if let Some(Property::ServerKeepAlive(seconds)) =
-            connack.properties.find(PropertyIdentifier::ServerKeepAlive)
-        {
-            if self.version == Version::V5 {
-                self.keep_alive.set(seconds);
-            } else {
-                self.keep_alive.set_for_upstream(seconds);
-            }
-        }
-        // A device of version 5 was told, but not what the proxy adds to its messages.
-        if self.version != Version::V5 {
-            self.bounds.upstream = Granted::by(connack.properties);
-        }
-        if self.version != Version::V5 || self.joins.is_some() {
-            self.bounds.bound(Way::Up, connack.properties);
-        }
-        self.upstream_takes = self.packet_limit(connack.properties);
+        self.settle_on(connack.properties);
         self.keep_alive.established(wake.now);
         self.phase = Phase::Running;
         self.phase_deadline = None;
@@ -66,52 +50,89 @@ impl Session {
         Ok(())
     }
 
+    /// What the upstream grants, for the rest of the session.
+    fn settle_on(&mut self, granted: Properties<'_>) {
+        let told = self.version == Version::V5;
+        if let Some(Property::ServerKeepAlive(seconds)) =
+            granted.find(PropertyIdentifier::ServerKeepAlive)
+        {
+            match told {
+                true => self.keep_alive.set(seconds),
+                false => self.keep_alive.set_for_upstream(seconds),
+            }
+        }
+        if !self.is_verbatim() {
+            self.bounds.upstream = Granted::by(granted);
+        }
+        if !told || self.joins.is_some() {
+            self.bounds.bound(Way::Up, granted);
+        }
+        self.upstream_takes = self.packet_limit(granted);
+        // A device of 3.x isn't told: its message is refused instead.
+        if told {
+            self.read_from_device = self.upstream_takes;
+        }
+        match self.is_verbatim() {
+            true => self.allow_aliases(Way::Up, alias_maximum(granted)),
+            false => self.offer_aliases(Way::Up, alias_maximum(granted)),
+        }
+        if let Some(authentication) = self.authentication.as_deref_mut() {
+            authentication.is_done();
+        }
+    }
+
     fn write_connack(
         &mut self,
         connack: &Connack<'_>,
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let plain = self.plan.translator.is_plain();
         let refused = connack.reason_code.is_error();
-        if self.version != Version::V5 && self.version == self.upstream_version {
-            wake.to_device.extend_from_slice(raw.bytes);
-            return Ok(());
+        if self.is_verbatim() {
+            let lowered = self.lowered_limit(connack.properties, self.version);
+            let Some(lowered) = lowered.filter(|_| !refused) else {
+                wake.to_device.extend_from_slice(raw.bytes);
+                return Ok(());
+            };
+            let dropped = [PropertyIdentifier::MaximumPacketSize];
+            return self.write_changed(connack, &dropped, &[lowered], wake);
         }
         if self.version != Version::V5 {
             let told = Connack { properties: Properties::EMPTY, ..*connack };
             return told.encode(self.version, wake.to_device).map_err(|_| LARGE);
         }
-        if plain && refused {
-            wake.to_device.extend_from_slice(raw.bytes);
-            return Ok(());
+        let mut dropped = vec![PropertyIdentifier::TopicAliasMaximum];
+        if !self.plan.translator.is_plain() {
+            dropped.extend(NOT_OFFERED);
         }
-        let lowered = self.lowered_limit(connack.properties, self.version).filter(|_| !refused);
-        if plain && lowered.is_none() {
-            wake.to_device.extend_from_slice(raw.bytes);
-            return Ok(());
-        }
-        let mut dropped = if plain { Vec::new() } else { NOT_OFFERED.to_vec() };
         let mut added = Vec::new();
-        if let Some(lowered) = lowered {
-            dropped.push(PropertyIdentifier::MaximumPacketSize);
-            added.push(lowered);
-        }
-        if !plain && !refused {
-            added.push(Property::SharedSubscriptionAvailable(0));
-        }
-        if self.upstream_version != Version::V5 && !refused {
-            added.push(Property::SubscriptionIdentifierAvailable(0));
+        if !refused {
+            added = self.own_limits(connack.properties);
+            if !self.plan.translator.is_plain() {
+                added.push(Property::SharedSubscriptionAvailable(0));
+            }
         }
         if self.loses_session && !refused {
             // The device's session won't be kept, though the upstream wasn't asked to (v5 section 3.2.2.3.2).
-            dropped.push(PropertyIdentifier::SessionExpiryInterval);
             added.push(Property::SessionExpiryInterval(0));
         }
+        let assigned = self.assigned.take().filter(|_| !refused);
+        added.extend(assigned.as_deref().map(Property::AssignedClientIdentifier));
+        dropped.extend(added.iter().map(|property| property.identifier()));
+        self.write_changed(connack, &dropped, &added, wake)
+    }
+
+    fn write_changed(
+        &self,
+        connack: &Connack<'_>,
+        dropped: &[PropertyIdentifier],
+        added: &[Property<'_>],
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
         let given =
             properties::guard(connack.properties, Way::Down, &self.plan.translator, guarded);
-        let properties = properties::without(given, &dropped, &added, buffer).map_err(|_| LARGE)?;
+        let properties = properties::without(given, dropped, added, buffer).map_err(|_| LARGE)?;
         Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
     }
 }

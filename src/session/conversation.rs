@@ -1,16 +1,19 @@
 //! The session itself: its phases, and which packet goes where. Each family of packets has a file of its own.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::mqtt::{PINGREQ, PropertyBuffer, ReasonCode, Version};
+use crate::mqtt::{PINGREQ, PropertyBuffer, Qos, ReasonCode, Version};
 use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
+use super::aliases::Aliases;
 use super::attachments::Attachments;
-use super::bounds::Bounds;
+use super::authenticate::Authentication;
+use super::bounds::{Aside, Bounds};
 use super::end::End;
 use super::exchanges::Exchanges;
 use super::feed::Behind;
+use super::held::Held;
 use super::joins::BothJoins;
 use super::keep_alive::KeepAlive;
 use super::plan::SessionPlan;
@@ -25,6 +28,8 @@ pub struct Scratch {
     pub(super) properties: PropertyBuffer,
     /// For what is guarded first and changed then.
     pub(super) guarded: PropertyBuffer,
+    /// The QoS of what one message has become.
+    pub(super) parts: Vec<Option<Qos>>,
 }
 
 impl Scratch {
@@ -69,6 +74,15 @@ pub(super) enum Phase {
     Ended(End),
 }
 
+/// How packets get from one side to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passage {
+    /// As the same bytes, once they were checked.
+    Verbatim,
+    /// Written anew: names, payloads or the version differ.
+    Rewritten,
+}
+
 /// One device's conversation.
 #[derive(Debug)]
 pub struct Session {
@@ -88,10 +102,30 @@ pub struct Session {
     pub(super) names: SessionNames,
     pub(super) subscriptions: Option<Box<Subscriptions>>,
     pub(super) will: Option<Box<EmulatedWill>>,
-    /// The largest packet that each side takes: the smaller of its own and the proxy's limit. In 5 the other
-    /// side was told.
+    /// The device's CONNECT asked for a session that ends with its connection.
+    pub(super) ends_with_connection: bool,
+    /// How long the proxy itself keeps the will back, and the seconds that the device's session outlives its connection.
+    pub(super) will_delay: Duration,
+    pub(super) session_expiry: u32,
+    /// Between the device's end and its will.
+    pub(super) lingers: bool,
+    /// Whether packets go on as they came.
+    pub(super) passage: Passage,
+    /// The largest packet that each side takes: the smaller of its own and the proxy's limit.
     pub(super) device_takes: usize,
     pub(super) upstream_takes: usize,
+    /// The largest packet that is taken from each side: what the other side takes, if this side was told.
+    pub(super) read_from_device: usize,
+    pub(super) read_from_upstream: usize,
+    /// Only between sides of which one speaks version 5.
+    pub(super) aliases: Option<Box<Aliases>>,
+    pub(super) authentication: Option<Box<Authentication>>,
+    /// The client identifier that the device was given instead of an empty one, until CONNACK.
+    pub(super) assigned: Option<Box<str>>,
+    /// Packets that wait for something while others go on.
+    pub(super) held: Held,
+    /// The device's connection is closed, and not all that it said has gone on yet.
+    pub(super) device_has_closed: bool,
     /// Only where a message may become several.
     pub(super) joins: Option<Box<BothJoins>>,
     pub(super) memory: Memory,
@@ -124,9 +158,21 @@ impl Session {
             names: SessionNames::default(),
             subscriptions: None,
             will: None,
+            ends_with_connection: false,
+            will_delay: Duration::ZERO,
+            session_expiry: 0,
+            lingers: false,
             memory: Memory::default(),
+            passage: Passage::Verbatim,
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
+            read_from_device: limits.packet_size_max,
+            read_from_upstream: limits.packet_size_max,
+            aliases: None,
+            authentication: None,
+            assigned: None,
+            held: Held::default(),
+            device_has_closed: false,
             joins: (plan.translator.attaches()
                 || [Way::Up, Way::Down].iter().any(|way| plan.translator.may_split(*way)))
             .then(Box::default),
@@ -141,6 +187,13 @@ impl Session {
 
     /// The device's connection is closed or broken.
     pub fn on_device_closed(&mut self, wake: &mut Wake<'_>) {
+        if self.phase == Phase::Running && !self.held.is_empty(Way::Up) {
+            if !self.device_has_closed {
+                self.device_has_closed = true;
+                self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
+            }
+            return;
+        }
         if self.hears_device() || self.phase == Phase::AwaitUpstream {
             self.end_for_device(End::DeviceClosed, wake);
         }
@@ -182,6 +235,7 @@ impl Session {
                 self.refuse_connect(End::Drained, ReasonCode::ServerUnavailable, wake);
             }
             Phase::AwaitConnect => self.phase = Phase::Ended(End::Drained),
+            Phase::Leaving(end) if self.lingers => self.leave_at_last(end, wake),
             Phase::Leaving(_) | Phase::Ended(_) => {}
         }
     }
@@ -197,9 +251,15 @@ impl Session {
                 Phase::AwaitUpstream | Phase::AwaitConnack => {
                     self.refuse_connect(End::UpstreamTimeout, ReasonCode::ServerUnavailable, wake);
                 }
-                Phase::Leaving(end) => self.phase = Phase::Ended(end),
-                Phase::Running | Phase::Ended(_) => {}
+                Phase::Leaving(end) => self.leave_at_last(end, wake),
+                // What the device said before it closed could not go on in time.
+                Phase::Running => self.end_for_device(End::DeviceClosed, wake),
+                Phase::Ended(_) => {}
             }
+        }
+        if self.lingers && due(self.keep_alive.upstream_deadline()) {
+            wake.to_upstream.extend_from_slice(&PINGREQ);
+            self.keep_alive.proxy_pinged(now);
         }
         if self.phase != Phase::Running {
             return;
@@ -208,6 +268,7 @@ impl Session {
             && due(attachments.deadline())
         {
             attachments.give_up();
+            self.offer_held(wake);
         }
         if due(self.keep_alive.device_deadline()) {
             self.end_for_device(End::KeepAliveTimeout, wake);
@@ -222,9 +283,9 @@ impl Session {
     pub fn deadline(&self) -> Option<Instant> {
         let running = self.phase == Phase::Running;
         let attachment = self.attachments.as_deref().and_then(Attachments::deadline);
-        let due =
-            [self.keep_alive.device_deadline(), self.keep_alive.upstream_deadline(), attachment];
-        due.into_iter().flatten().filter(|_| running).chain(self.phase_deadline).min()
+        let own = [self.keep_alive.device_deadline(), attachment].into_iter().flatten();
+        let upstream = self.keep_alive.upstream_deadline().filter(|_| running || self.lingers);
+        own.filter(|_| running).chain(upstream).chain(self.phase_deadline).min()
     }
 
     /// The device isn't read at the moment, so its silence means nothing.
@@ -244,13 +305,12 @@ impl Session {
         self.phase == Phase::AwaitUpstream
     }
 
-    /// Whether packets of the device are taken as they come. While its upstream is being connected, or a device
-    /// attached, they wait, and also while what the ones before have become is sent.
+    /// Whether packets of the device are taken as they come. While its upstream is being connected they wait, and
+    /// also while what the ones before have become is sent, or too many of them wait already.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let attaches = self.attachments.as_deref().is_some_and(Attachments::is_pending);
-        let behind = self.behind.device;
-        !attaches && !behind && !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
+        let waits = self.behind.device || self.held.aside(Way::Up) == Aside::Full;
+        !waits && !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
     }
 
     /// The device's client identifier, for the log; without what the configuration calls a secret.
@@ -311,6 +371,16 @@ impl Session {
     pub(super) fn note_refusal(&mut self, way: Way, refusal: Refusal, tally: &Tally) {
         tally.refuse(way, refusal.reason);
         self.refusal = Some((way, refusal));
+    }
+
+    /// Whether packets go on as they came.
+    pub(super) fn is_verbatim(&self) -> bool {
+        self.passage == Passage::Verbatim
+    }
+
+    /// Whether there are still two sides.
+    pub(super) fn goes_on(&self) -> bool {
+        !matches!(self.phase, Phase::Leaving(_) | Phase::Ended(_))
     }
 
     pub(super) fn hears_device(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Which packet goes where: what each side may send in which phase.
 
 use crate::mqtt::{
-    AcknowledgementKind, Auth, Disconnect, PINGRESP, PacketIdentifier, PacketType, Publish,
-    RawPacket, Version, WireError, next_packet,
+    AcknowledgementKind, Disconnect, PINGRESP, PacketIdentifier, PacketType, Publish, RawPacket,
+    Version, WireError, next_packet,
 };
 
 use crate::translate::Way;
@@ -10,6 +10,14 @@ use crate::translate::Way;
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
 use super::keep_alive::Asker;
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Taken,
+    /// It may not go on now.
+    Later,
+}
 
 impl Session {
     pub(super) fn next_device_packet<'b>(
@@ -23,14 +31,8 @@ impl Session {
             return Err(End::DeviceProtocol("the first packet isn't a CONNECT"));
         }
         let connect_size_max = self.plan.limits.connect_size_max;
-        let most = if awaits_connect { connect_size_max } else { self.upstream_takes };
+        let most = if awaits_connect { connect_size_max } else { self.read_from_device };
         next_packet(bytes, self.version, most).map_err(End::DeviceMalformed)
-    }
-
-    /// Before CONNACK only the packets of an authentication go on; the others wait in the shell's buffer.
-    pub(super) fn has_to_wait(&self, raw: RawPacket<'_>) -> bool {
-        let early = self.phase == Phase::AwaitConnack && raw.packet_type != PacketType::Auth;
-        early || self.waits_for_identifier(Way::Up, raw)
     }
 
     /// Whether a packet comes under an identifier that the proxy has lent to one of its own.
@@ -44,12 +46,12 @@ impl Session {
         &mut self,
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
+    ) -> Result<Step, End> {
         let malformed = End::DeviceMalformed;
-        match raw.packet_type {
+        let done = match raw.packet_type {
             PacketType::Connect if self.phase == Phase::AwaitConnect => self.on_connect(raw, wake),
             PacketType::Connect => Err(End::DeviceProtocol("a second CONNECT")),
-            PacketType::Publish => self.publish_up(raw, wake),
+            PacketType::Publish => return self.publish_up(raw, wake),
             PacketType::Puback => self.acknowledge_down(AcknowledgementKind::Puback, raw, wake),
             PacketType::Pubrec => self.acknowledge_down(AcknowledgementKind::Pubrec, raw, wake),
             PacketType::Pubcomp => self.acknowledge_down(AcknowledgementKind::Pubcomp, raw, wake),
@@ -64,76 +66,45 @@ impl Session {
             }
             PacketType::Disconnect => {
                 let disconnect = Disconnect::decode(raw, self.version).map_err(malformed)?;
-                self.on_device_disconnect(disconnect, raw, wake);
-                Ok(())
+                self.on_device_disconnect(disconnect, raw, wake)
             }
-            PacketType::Auth => {
-                Auth::decode(raw, self.version).map_err(malformed)?;
-                if !self.plan.translator.is_plain() {
-                    return Err(End::DeviceProtocol(
-                        "enhanced authentication doesn't pass a translation",
-                    ));
-                }
-                wake.to_upstream.extend_from_slice(raw.bytes);
-                Ok(())
-            }
+            PacketType::Auth => self.on_device_auth(raw, wake),
             PacketType::Connack
             | PacketType::Suback
             | PacketType::Unsuback
             | PacketType::Pingresp => Err(End::DeviceProtocol("a packet that only servers send")),
-        }
+        };
+        done.map(|()| Step::Taken)
     }
 
     pub(super) fn upstream_packet(
         &mut self,
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let malformed = End::UpstreamMalformed;
+    ) -> Result<Step, End> {
         if self.phase == Phase::AwaitConnack
             && !matches!(raw.packet_type, PacketType::Connack | PacketType::Auth)
         {
             return Err(End::UpstreamProtocol("a packet before CONNACK"));
         }
         if let Phase::Leaving(end) = self.phase {
-            return self.upstream_packet_to_nobody(end, raw, wake);
+            return self.upstream_packet_to_nobody(end, raw, wake).map(|()| Step::Taken);
         }
-        match raw.packet_type {
+        let done = match raw.packet_type {
             PacketType::Connack if self.phase == Phase::AwaitConnack => self.on_connack(raw, wake),
             PacketType::Connack => Err(End::UpstreamProtocol("a second CONNACK")),
-            PacketType::Publish => self.publish_down(raw, wake),
+            PacketType::Publish => return self.publish_down(raw, wake),
             PacketType::Puback => self.acknowledge_up(AcknowledgementKind::Puback, raw, wake),
             PacketType::Pubrec => self.acknowledge_up(AcknowledgementKind::Pubrec, raw, wake),
             PacketType::Pubcomp => self.acknowledge_up(AcknowledgementKind::Pubcomp, raw, wake),
             PacketType::Pubrel => self.release_down(raw, wake),
             PacketType::Suback => self.on_suback(raw, wake),
             PacketType::Unsuback => self.on_unsuback(raw, wake),
-            PacketType::Pingresp => {
-                expect_empty(raw).map_err(malformed)?;
-                match self.keep_alive.answered() {
-                    Asker::Device => wake.to_device.extend_from_slice(&PINGRESP),
-                    Asker::Proxy => {}
-                    Asker::Nobody => {
-                        return Err(End::UpstreamProtocol("a PINGRESP that nobody asked for"));
-                    }
-                }
-                Ok(())
-            }
+            PacketType::Pingresp => self.on_pingresp(raw, wake),
             PacketType::Disconnect if self.upstream_version == Version::V5 => {
-                let disconnect =
-                    Disconnect::decode(raw, self.upstream_version).map_err(malformed)?;
-                self.pass_disconnect(Way::Down, disconnect, raw, wake);
-                self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
-                Ok(())
+                self.on_upstream_disconnect(raw, wake)
             }
-            PacketType::Auth => {
-                Auth::decode(raw, self.upstream_version).map_err(malformed)?;
-                if !self.plan.translator.is_plain() {
-                    return Err(End::UpstreamProtocol("an authentication that nobody began"));
-                }
-                wake.to_device.extend_from_slice(raw.bytes);
-                Ok(())
-            }
+            PacketType::Auth => self.on_upstream_auth(raw, wake),
             PacketType::Connect
             | PacketType::Subscribe
             | PacketType::Unsubscribe
@@ -141,7 +112,20 @@ impl Session {
             | PacketType::Disconnect => {
                 Err(End::UpstreamProtocol("a packet that only clients send"))
             }
+        };
+        done.map(|()| Step::Taken)
+    }
+
+    fn on_pingresp(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {
+        expect_empty(raw).map_err(End::UpstreamMalformed)?;
+        match self.keep_alive.answered() {
+            Asker::Device => wake.to_device.extend_from_slice(&PINGRESP),
+            Asker::Proxy => {}
+            Asker::Nobody => {
+                return Err(End::UpstreamProtocol("a PINGRESP that nobody asked for"));
+            }
         }
+        Ok(())
     }
 }
 

@@ -7,6 +7,14 @@ use super::conversation::{Phase, Scratch, Session, Wake};
 use super::end::End;
 use super::properties;
 
+/// v5 section 3.14.2.2.2.
+const PROLONGED: End =
+    End::DeviceProtocol("a session expiry where CONNECT asked for a session without one");
+
+/// [MQTT-3.14.2-2].
+const NOT_FROM_SERVERS: End =
+    End::UpstreamProtocol("a session expiry in the DISCONNECT of a server");
+
 impl Session {
     /// Ends the session for a cause on the device's side: it is told the reason code where its version has
     /// one, and the upstream sees the connection break, so that the will is published.
@@ -35,7 +43,7 @@ impl Session {
             }
             Phase::Running => {
                 // With `plain` the device sees what the broker did, which was to say nothing.
-                if end != End::UpstreamClosed || !self.plan.translator.is_plain() {
+                if end != End::UpstreamClosed || !self.is_verbatim() {
                     // Whatever it was, the device is not to blame.
                     let told = end.reason_code().map(|_| ReasonCode::UnspecifiedError);
                     self.tell_device(told, wake);
@@ -61,6 +69,13 @@ impl Session {
             End::UpstreamMalformed(error) => error.reason_code(),
             End::UpstreamProtocol(_) => ReasonCode::ProtocolError,
             End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
+            // A client has no word for all of them (v5 section 3.14.2.1).
+            End::MessageRefused(refusal) => match super::answer::reason_code(refusal) {
+                ReasonCode::NotAuthorized | ReasonCode::TopicFilterInvalid => {
+                    ReasonCode::ImplementationSpecificError
+                }
+                code => code,
+            },
             _ => return,
         };
         if self.upstream_version == Version::V5 {
@@ -103,19 +118,44 @@ impl Session {
         }
     }
 
+    /// DISCONNECT from the device.
     pub(super) fn on_device_disconnect(
         &mut self,
         disconnect: Disconnect<'_>,
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
-    ) {
+    ) -> Result<(), End> {
+        if let Some(seconds) = properties::session_expiry(disconnect.properties) {
+            if seconds > 0 && self.ends_with_connection {
+                return Err(PROLONGED);
+            }
+            self.session_expiry = seconds;
+        }
         // Only the normal good-bye deletes the will (v5 [MQTT-3.1.2-10]).
-        if disconnect.reason_code != ReasonCode::Success && self.will.is_some() {
+        let keeps_will = disconnect.reason_code != ReasonCode::Success;
+        if keeps_will && (self.will.is_some() || !self.will_delay.is_zero()) {
             self.leave(End::DeviceDisconnected, wake);
-            return;
+            return Ok(());
         }
         self.will = None;
         self.pass_disconnect(Way::Up, disconnect, raw, wake);
         self.phase = Phase::Ended(End::DeviceDisconnected);
+        Ok(())
+    }
+
+    /// DISCONNECT from the upstream, which speaks version 5.
+    pub(super) fn on_upstream_disconnect(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let disconnect =
+            Disconnect::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
+        if properties::session_expiry(disconnect.properties).is_some() {
+            return Err(NOT_FROM_SERVERS);
+        }
+        self.pass_disconnect(Way::Down, disconnect, raw, wake);
+        self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
+        Ok(())
     }
 }

@@ -46,6 +46,13 @@ impl KeepAlive {
         self.upstream_seconds = seconds;
     }
 
+    /// The device is gone, and the upstream doesn't know yet.
+    pub(super) fn speak_for_device(&mut self) {
+        if self.upstream_seconds == 0 {
+            self.upstream_seconds = self.seconds;
+        }
+    }
+
     /// The conversation begins: both sides count from here.
     pub(super) fn established(&mut self, now: Instant) {
         (self.device_heard, self.upstream_told) = (now, now);

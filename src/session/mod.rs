@@ -29,9 +29,11 @@
 )]
 
 mod acknowledge;
+mod aliases;
 mod answer;
 mod attaching;
 mod attachments;
+mod authenticate;
 mod bounds;
 mod connack;
 mod connect;
@@ -41,14 +43,19 @@ mod end;
 mod ending;
 mod exchanges;
 mod feed;
+mod forward;
+mod held;
 mod joins;
 mod keep_alive;
+mod parts;
 mod plan;
 mod properties;
 mod publish;
 mod subscribe;
 mod subscriptions;
 mod tally;
+mod unsubscribe;
+mod upstream_connect;
 mod will;
 
 pub use conversation::{Scratch, Session, Wake};

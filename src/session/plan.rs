@@ -26,10 +26,16 @@ pub struct SessionLimits {
     pub connect_timeout: Duration,
     /// Time from there to the upstream's CONNACK.
     pub upstream_timeout: Duration,
+    /// How long the proxy keeps a will back at most, where it does that for the upstream (v5 Will Delay Interval). So
+    /// long the upstream's connection stays.
+    pub will_delay_max: Duration,
     /// Exchanges that the proxy has to remember itself (refused and clamped messages), per direction.
     pub exchanges_max: usize,
     /// Topic filters that a translated session remembers.
     pub subscriptions_max: usize,
+    /// Topic aliases that a side of version 5 may use towards the proxy, and that it is given; 0 is none. Not where packets
+    /// pass unchanged: there both sides agree on them between themselves.
+    pub topic_aliases_max: u16,
     /// Devices that the session of a gateway attaches.
     pub attachments_max: usize,
 }
@@ -41,8 +47,10 @@ impl Default for SessionLimits {
             connect_size_max: 128 * 1024,
             connect_timeout: Duration::from_secs(10),
             upstream_timeout: Duration::from_secs(10),
+            will_delay_max: Duration::from_secs(3600),
             exchanges_max: 1024,
             subscriptions_max: 1000,
+            topic_aliases_max: 32,
             attachments_max: 10_000,
         }
     }

@@ -3,6 +3,9 @@
 use crate::mqtt::{Properties, Property, PropertyBuffer, PropertyIdentifier};
 use crate::translate::{Reason, Refusal, Translator, Way};
 
+use super::aliases::Alias;
+use super::subscriptions::{Arrival, Subscriptions};
+
 const TOO_MANY: Refusal =
     Refusal::new(Reason::PayloadTooLarge, "the properties don't fit a packet");
 
@@ -37,6 +40,47 @@ pub(super) fn translate<'p>(
         }
     }
     Ok(buffer.properties())
+}
+
+/// The properties of a message's parts: what they have in common, and what each topic name adds.
+pub(super) struct Delivered<'d> {
+    /// What the parts have in common.
+    pub(super) properties: Properties<'d>,
+    /// The subscriptions that say which Subscription Identifiers a part has, where the upstream doesn't or can't.
+    pub(super) identified: Option<&'d Subscriptions>,
+    pub(super) arrival: Arrival,
+    pub(super) buffer: &'d mut PropertyBuffer,
+}
+
+impl Delivered<'_> {
+    /// The properties of one part. Written again only where something is added or replaced.
+    pub(super) fn properties_of(
+        &mut self,
+        topic_name: &str,
+        alias: Alias,
+    ) -> Result<Properties<'_>, Refusal> {
+        if alias == Alias::None && self.identified.is_none() {
+            return Ok(self.properties);
+        }
+        self.buffer.clear();
+        let replaced = self.identified.is_some_and(|own| own.knows(topic_name));
+        for property in self.properties.iter() {
+            let stays = property.identifier() != PropertyIdentifier::SubscriptionIdentifier;
+            if stays || !replaced {
+                self.buffer.push(property).map_err(|_| TOO_MANY)?;
+            }
+        }
+        if let Some(own) = self.identified {
+            for identifier in own.identifiers(topic_name, self.arrival) {
+                let identifier = Property::SubscriptionIdentifier(identifier);
+                self.buffer.push(identifier).map_err(|_| TOO_MANY)?;
+            }
+        }
+        if let Alias::Known(number) | Alias::New(number) = alias {
+            self.buffer.push(Property::TopicAlias(number)).map_err(|_| TOO_MANY)?;
+        }
+        Ok(self.buffer.properties())
+    }
 }
 
 /// The properties of a packet that is no message, without what has to stay on its side: secrets, and the
@@ -84,6 +128,22 @@ pub(super) fn without<'p>(
 pub(super) fn maximum_packet_size(properties: Properties<'_>) -> Option<u32> {
     match properties.find(PropertyIdentifier::MaximumPacketSize) {
         Some(Property::MaximumPacketSize(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// The Receive Maximum that a CONNECT or CONNACK announces; its silence is the greatest (v5 section 3.1.2.11.3).
+pub(super) fn receive_maximum(properties: Properties<'_>) -> u16 {
+    match properties.find(PropertyIdentifier::ReceiveMaximum) {
+        Some(Property::ReceiveMaximum(most)) => most,
+        _ => u16::MAX,
+    }
+}
+
+/// The Session Expiry Interval of a CONNECT or DISCONNECT, in seconds.
+pub(super) fn session_expiry(properties: Properties<'_>) -> Option<u32> {
+    match properties.find(PropertyIdentifier::SessionExpiryInterval) {
+        Some(Property::SessionExpiryInterval(seconds)) => Some(seconds),
         _ => None,
     }
 }

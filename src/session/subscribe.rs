@@ -1,9 +1,9 @@
-//! SUBSCRIBE and UNSUBSCRIBE with their answers. One filter of the device may become several of the
+//! SUBSCRIBE with its answer. One filter of the device may become several of the
 //! upstream, or none; the answer has one code for each of the device's, in its order.
 
 use crate::mqtt::{
-    Qos, RawPacket, ReasonCode, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Version,
-    encode_subscribe, encode_unsubscribe,
+    Properties, Property, PropertyIdentifier, Qos, RawPacket, ReasonCode, RetainHandling, Suback,
+    Subscribe, Subscription, Version, encode_subscribe,
 };
 use crate::translate::{Reason, Refusal, Way};
 
@@ -11,27 +11,31 @@ use super::attaching::NOT_ATTACHED;
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::properties;
-use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
+use super::subscriptions::{Answer, Asked, Owed, OwedKind, Subscriptions};
 
 const FULL: Refusal = Refusal::new(
     Reason::QueueOverflow,
     "the session has as many topic filters as the limit allows",
 );
-const LARGE: End = End::DeviceProtocol("the translated topic filters don't fit a packet");
-const MISCOUNTED: End =
+const OVERSIZED: Refusal =
+    Refusal::new(Reason::PayloadTooLarge, "the upstream's Maximum Packet Size is smaller");
+pub(super) const LARGE: End =
+    End::DeviceProtocol("the translated topic filters don't fit a packet");
+pub(super) const MISCOUNTED: End =
     End::UpstreamProtocol("an answer with more or fewer codes than were asked for");
-const UNSENT: End = End::UpstreamProtocol("an answer that doesn't fit the device's version");
+pub(super) const UNSENT: End =
+    End::UpstreamProtocol("an answer that doesn't fit the device's version");
 
 /// The upstream's packet while it grows: each filter once, with the options of its first use.
 #[derive(Default)]
-struct Wanted {
-    filters: Vec<String>,
+pub(super) struct Wanted {
+    pub(super) filters: Vec<String>,
     options: Vec<(Qos, usize)>,
 }
 
 impl Wanted {
     /// The place of a filter in the packet.
-    fn place(&mut self, filter: &str, qos: Qos, of: usize) -> usize {
+    pub(super) fn place(&mut self, filter: &str, qos: Qos, of: usize) -> usize {
         if let Some(place) = self.filters.iter().position(|known| known == filter) {
             if let Some(known) = self.options.get_mut(place) {
                 known.0 = known.0.max(qos);
@@ -72,11 +76,13 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let mut wanted = Wanted::default();
+        let identifier = subscription_identifier(subscribe.properties);
         let mut answers = Vec::new();
         for (at, subscription) in subscribe.subscriptions().enumerate() {
             let qos = self.clamped(subscription.qos);
+            let asked = Asked { subscription: Subscription { qos, ..subscription }, identifier };
             let mapped = match at < self.plan.limits.subscriptions_max {
-                true => self.map_subscription(subscription.topic_filter, qos, own),
+                true => self.map_subscription(&asked, own),
                 false => Err(FULL),
             };
             answers.push(match mapped {
@@ -92,13 +98,35 @@ impl Session {
             .map(|subscription| subscription.topic_filter.into())
             .collect();
         let asked = wanted.filters.len();
-        let owed = Owed { kind: OwedKind::Suback, answers, filters, asked };
+        let mut owed = Owed { kind: OwedKind::Suback, answers, filters, asked };
         if wanted.filters.is_empty() {
             return self.answer_subscribe(subscribe, &owed, wake);
         }
         if !own.may_owe(&self.plan.limits) {
             return Err(End::ExchangesExceeded);
         }
+        let from = wake.to_upstream.len();
+        self.write_subscribe(subscribe, &wanted, own, wake)?;
+        if wake.to_upstream.len() - from > self.upstream_takes {
+            wake.to_upstream.truncate(from);
+            self.note_refusal(Way::Up, OVERSIZED, wake.tally);
+            let failure = self.subscribe_failure(OVERSIZED);
+            owed.answers.fill(Answer::Local(failure));
+            owed.filters.iter().for_each(|filter| drop(own.remove(filter)));
+            return self.answer_subscribe(subscribe, &owed, wake);
+        }
+        own.owe(subscribe.packet_identifier, owed);
+        Ok(())
+    }
+
+    /// Appends the upstream's SUBSCRIBE.
+    fn write_subscribe(
+        &self,
+        subscribe: &Subscribe<'_>,
+        wanted: &Wanted,
+        own: &Subscriptions,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
         let given: Vec<Subscription<'_>> = subscribe.subscriptions().collect();
         let mut upstream = Vec::with_capacity(wanted.filters.len());
         for (filter, (qos, of)) in wanted.filters.iter().zip(&wanted.options) {
@@ -106,42 +134,58 @@ impl Session {
                 // Another filter may have asked for more before.
                 let qos = own.highest_qos(filter).map_or(*qos, |known| known.max(*qos));
                 let asked = Subscription { topic_filter: filter, qos, ..*options };
-                upstream.push(self.plan.translator.options(asked));
+                upstream.push(self.options_upstream(asked));
             }
         }
-        let identifier = subscribe.packet_identifier;
         let translator = &self.plan.translator;
         let buffer = &mut wake.scratch.properties;
-        let properties = properties::guard(subscribe.properties, Way::Up, translator, buffer);
-        let written = encode_subscribe(
-            self.upstream_version,
-            identifier,
-            properties,
-            &upstream,
-            wake.to_upstream,
-        );
-        written.map_err(|_| LARGE)?;
-        own.owe(identifier, owed);
-        Ok(())
+        let properties = match self.upstream_version == Version::V5 {
+            true => properties::guard(subscribe.properties, Way::Up, translator, buffer),
+            false => Properties::EMPTY,
+        };
+        let identifier = subscribe.packet_identifier;
+        let version = self.upstream_version;
+        encode_subscribe(version, identifier, properties, &upstream, wake.to_upstream)
+            .map_err(|_| LARGE)
+    }
+
+    /// The options as the upstream gets them: before 5 there are none but the QoS.
+    fn options_upstream<'f>(&self, asked: Subscription<'f>) -> Subscription<'f> {
+        let asked = self.plan.translator.options(asked);
+        if self.upstream_version == Version::V5 {
+            return asked;
+        }
+        let Subscription { topic_filter, qos, .. } = asked;
+        Subscription {
+            topic_filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+        }
     }
 
     /// The upstream's filters for one of the device's, remembered.
     fn map_subscription(
         &self,
-        filter: &str,
-        qos: Qos,
+        asked: &Asked<'_>,
         own: &mut Subscriptions,
     ) -> Result<Vec<String>, Refusal> {
+        let filter = asked.subscription.topic_filter;
         let plan = self.plan.translator.filter(filter, &self.names)?;
         if self.asks_about_unattached(&plan.upstream) {
             return Err(NOT_ATTACHED);
+        }
+        let granted = self.bounds.upstream;
+        if let Some(refusal) = plan.upstream.iter().find_map(|filter| granted.refuses(filter)) {
+            return Err(refusal);
         }
         let limits = &self.plan.limits;
         let full = own.len() >= limits.subscriptions_max || own.bytes() >= limits.packet_size_max;
         if full && !own.has(filter) {
             return Err(FULL);
         }
-        own.add(filter, &plan.upstream, qos);
+        own.add(asked, &plan.upstream);
         Ok(plan.upstream)
     }
 
@@ -173,7 +217,7 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(&[])).collect();
-        let properties = crate::mqtt::Properties::EMPTY;
+        let properties = Properties::EMPTY;
         let suback = Suback {
             packet_identifier: subscribe.packet_identifier,
             properties,
@@ -213,125 +257,12 @@ impl Session {
         let answer = Suback { reason_codes: &codes, properties, ..suback };
         answer.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
+}
 
-    /// UNSUBSCRIBE from the device.
-    pub(super) fn on_unsubscribe(
-        &mut self,
-        raw: RawPacket<'_>,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let unsubscribe = Unsubscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
-        let Some(mut own) = self.subscriptions.take() else {
-            wake.to_upstream.extend_from_slice(raw.bytes);
-            return Ok(());
-        };
-        let outcome = if own.owes(unsubscribe.packet_identifier) {
-            in_use(raw)
-        } else {
-            self.unsubscribe(&unsubscribe, &mut own, wake)
-        };
-        self.subscriptions = Some(own);
-        outcome
-    }
-
-    fn unsubscribe(
-        &mut self,
-        unsubscribe: &Unsubscribe<'_>,
-        own: &mut Subscriptions,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let mut wanted = Wanted::default();
-        let mut answers = Vec::new();
-        for (at, filter) in unsubscribe.topic_filters().enumerate() {
-            if at >= self.plan.limits.subscriptions_max {
-                // There can't be so many.
-                answers.push(Answer::Local(ReasonCode::NoSubscriptionExisted.value()));
-                continue;
-            }
-            answers.push(match own.remove(filter) {
-                Some(free) => {
-                    let free: Vec<String> = free.into_iter().map(String::from).collect();
-                    answer_to_unsubscribe(&free, at, &mut wanted)
-                }
-                // A filter of an older session, perhaps: the upstream knows.
-                None => match self.plan.translator.filter(filter, &self.names) {
-                    Ok(plan) => {
-                        let free: Vec<String> =
-                            plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
-                        match free.is_empty() && !own.is_resumed() {
-                            true => Answer::Local(ReasonCode::NoSubscriptionExisted.value()),
-                            false => answer_to_unsubscribe(&free, at, &mut wanted),
-                        }
-                    }
-                    Err(_) => Answer::Local(ReasonCode::NoSubscriptionExisted.value()),
-                },
-            });
-        }
-        let identifier = unsubscribe.packet_identifier;
-        if wanted.filters.is_empty() {
-            let codes: Vec<u8> = answers.iter().map(|answer| answer.code(&[])).collect();
-            return self.answer_unsubscribe(identifier, &codes, wake);
-        }
-        if !own.may_owe(&self.plan.limits) {
-            return Err(End::ExchangesExceeded);
-        }
-        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
-        let translator = &self.plan.translator;
-        let buffer = &mut wake.scratch.properties;
-        let properties = properties::guard(unsubscribe.properties, Way::Up, translator, buffer);
-        encode_unsubscribe(
-            self.upstream_version,
-            identifier,
-            properties,
-            &filters,
-            wake.to_upstream,
-        )
-        .map_err(|_| LARGE)?;
-        let asked = filters.len();
-        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked };
-        own.owe(identifier, owed);
-        Ok(())
-    }
-
-    fn answer_unsubscribe(
-        &self,
-        packet_identifier: crate::mqtt::PacketIdentifier,
-        codes: &[u8],
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let reason_codes = if self.version == Version::V5 { codes } else { &[] };
-        let unsuback = Unsuback {
-            packet_identifier,
-            properties: crate::mqtt::Properties::EMPTY,
-            reason_codes,
-        };
-        unsuback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
-    }
-
-    /// UNSUBACK from the upstream.
-    pub(super) fn on_unsuback(
-        &mut self,
-        raw: RawPacket<'_>,
-        wake: &mut Wake<'_>,
-    ) -> Result<(), End> {
-        let unsuback =
-            Unsuback::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
-        let Some(own) = &mut self.subscriptions else {
-            wake.to_device.extend_from_slice(raw.bytes);
-            return Ok(());
-        };
-        let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
-            return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
-        };
-        if self.upstream_version == Version::V5 && unsuback.reason_codes.len() != owed.asked {
-            return Err(MISCOUNTED);
-        }
-        // Before 5 an UNSUBACK says nothing but that it is done.
-        let done = vec![ReasonCode::Success.value(); owed.asked];
-        let given =
-            if self.upstream_version == Version::V5 { unsuback.reason_codes } else { &done };
-        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(given)).collect();
-        self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
+fn subscription_identifier(properties: Properties<'_>) -> u32 {
+    match properties.find(PropertyIdentifier::SubscriptionIdentifier) {
+        Some(Property::SubscriptionIdentifier(identifier)) => identifier,
+        _ => 0,
     }
 }
 
@@ -347,7 +278,7 @@ fn suback_code(code: u8, version: Version) -> u8 {
 
 /// A packet identifier that waits for its answer: only MQTT 3.1 sends such a packet again (with DUP), and the
 /// answer to the first one is on its way.
-fn in_use(raw: RawPacket<'_>) -> Result<(), End> {
+pub(super) fn in_use(raw: RawPacket<'_>) -> Result<(), End> {
     let again = raw.flags & 0b1000 != 0;
     if again { Ok(()) } else { Err(End::DeviceProtocol("a packet identifier that is in use")) }
 }
@@ -358,12 +289,4 @@ fn answer(upstream: &[String], qos: Qos, of: usize, wanted: &mut Wanted) -> Answ
     }
     let places = upstream.iter().map(|filter| wanted.place(filter, qos, of)).collect();
     Answer::Upstream { places, most: qos.level() }
-}
-
-fn answer_to_unsubscribe(upstream: &[String], of: usize, wanted: &mut Wanted) -> Answer {
-    if upstream.is_empty() {
-        return Answer::Local(ReasonCode::Success.value());
-    }
-    let place = |filter: &String| wanted.place(filter, Qos::AtMostOnce, of);
-    Answer::Upstream { places: upstream.iter().map(place).collect(), most: 0x7F }
 }

@@ -5,28 +5,65 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::mqtt::{PacketIdentifier, Qos, topic};
+use crate::mqtt::{PacketIdentifier, Qos, RetainHandling, Subscription, topic};
 
 use super::plan::SessionLimits;
 
-/// The subscriptions of one translated session.
+/// The subscriptions of one session whose packets are written anew.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     entries: Vec<Entry>,
     /// Bytes of all filters in `entries`.
     bytes: usize,
     owed: HashMap<PacketIdentifier, Owed, RandomState>,
-    /// The upstream kept an older session: its filters are not known here.
-    resumed: bool,
+    /// There may be filters that are not known here: the upstream kept an older session, or sends what nobody asked for.
+    unknown: bool,
     began_clean: bool,
+    /// Options that nobody but the proxy can see to: the device has said them, and the upstream's version has no word
+    /// for them.
+    options: Options,
+}
+
+/// Who sees to the options of subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Options {
+    /// The upstream, or there are none.
+    #[default]
+    Upstream,
+    /// The proxy.
+    Proxy,
 }
 
 #[derive(Debug)]
 struct Entry {
     filter: Box<str>,
+    /// Where the filter that topics are compared with begins: behind `$share/{name}/`.
+    compared: usize,
     upstream: Vec<Box<str>>,
     /// The QoS asked for, then the one granted.
     qos: Qos,
+    /// Subscription Identifier; 0 is none.
+    identifier: u32,
+    no_local: bool,
+    /// The device doesn't want what was retained before it subscribed.
+    refuses_retained: bool,
+}
+
+/// What the device asks for with one filter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) subscription: Subscription<'a>,
+    /// Subscription Identifier; 0 is none.
+    pub(super) identifier: u32,
+}
+
+/// What a delivery is to an upstream that knows no subscription options.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Arrival {
+    /// It was there before the subscription.
+    pub(super) is_retained: bool,
+    /// The device itself has sent it.
+    pub(super) is_echo: bool,
 }
 
 impl Entry {
@@ -36,6 +73,15 @@ impl Entry {
 
     fn bytes(&self) -> usize {
         self.filter.len() + self.upstream.iter().map(|filter| filter.len()).sum::<usize>()
+    }
+
+    fn matches(&self, topic_name: &str) -> bool {
+        let compared = self.filter.get(self.compared..).unwrap_or_default();
+        topic::matches(topic_name, compared)
+    }
+
+    fn wants(&self, arrival: Arrival) -> bool {
+        !(arrival.is_retained && self.refuses_retained || arrival.is_echo && self.no_local)
     }
 }
 
@@ -92,22 +138,73 @@ impl Subscriptions {
         Self { began_clean: true, ..Self::default() }
     }
 
+    /// Of a session in which anything may be delivered, whoever asked for it.
+    pub(super) fn with_unknown(mut self, unknown: bool) -> Self {
+        self.unknown |= unknown;
+        self
+    }
+
+    /// Says who sees to the options.
+    pub(super) fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
     /// The upstream says that it kept the session: there may be filters that nobody told the proxy. `false`
     /// when it can't have ([MQTT-3.2.2-2]).
     #[must_use]
     pub(super) fn resume(&mut self) -> bool {
-        self.resumed = !self.began_clean;
-        self.resumed
+        self.unknown = true;
+        !self.began_clean
     }
 
-    /// The highest QoS with which the device asked for a topic, if it did ([MQTT-3.8.4-8]). Unknown filters of
-    /// a resumed session may ask for anything.
-    pub(super) fn asks_for(&self, topic_name: &str) -> Option<Qos> {
-        if self.resumed {
-            return Some(Qos::ExactlyOnce);
+    /// The highest QoS with which the device asked for a topic, if it did ([MQTT-3.8.4-8]) and doesn't refuse how it
+    /// arrives. Filters that nobody knows may ask for anything.
+    pub(super) fn asks_for(&self, topic_name: &str, arrival: Arrival) -> Option<Qos> {
+        let mut matching = self.entries.iter().filter(|entry| entry.matches(topic_name)).peekable();
+        let known = matching.peek().is_some();
+        let highest = matching.filter(|entry| entry.wants(arrival)).map(|entry| entry.qos).max();
+        match self.unknown && (highest.is_some() || !known) {
+            true => Some(Qos::ExactlyOnce),
+            false => highest,
         }
-        let asking = |entry: &&Entry| topic::matches(topic_name, &entry.filter);
-        self.entries.iter().filter(asking).map(|entry| entry.qos).max()
+    }
+
+    /// Whether options are the proxy's to see to.
+    pub(super) fn sees_to_options(&self) -> bool {
+        self.options == Options::Proxy
+    }
+
+    /// Whether the device's own messages may have to be left out.
+    pub(super) fn has_no_local(&self) -> bool {
+        self.sees_to_options() && self.entries.iter().any(|entry| entry.no_local)
+    }
+
+    /// Whether Subscription Identifiers are the proxy's to add: the upstream knows none, or one of its filters is there for
+    /// several of the device's, of which it knows only the last one's.
+    pub(super) fn identifies(&self) -> bool {
+        let shared = |entry: &Entry| {
+            let needed = |other: &Entry| entry.upstream.iter().any(|filter| other.needs(filter));
+            self.entries.iter().filter(|other| needed(other)).nth(1).is_some()
+        };
+        let mut identified = self.entries.iter().filter(|entry| entry.identifier != 0);
+        identified.any(|entry| self.sees_to_options() || shared(entry))
+    }
+
+    /// Whether a filter is known that asks for a topic.
+    pub(super) fn knows(&self, topic_name: &str) -> bool {
+        self.entries.iter().any(|entry| entry.matches(topic_name))
+    }
+
+    /// The Subscription Identifiers of a delivery, each once [MQTT-3.3.4-3] [MQTT-3.3.4-4].
+    pub(super) fn identifiers(&self, topic_name: &str, arrival: Arrival) -> Vec<u32> {
+        let asking = |entry: &&Entry| entry.matches(topic_name) && entry.wants(arrival);
+        let mut identifiers: Vec<u32> =
+            self.entries.iter().filter(asking).map(|entry| entry.identifier).collect();
+        identifiers.retain(|identifier| *identifier != 0);
+        identifiers.sort_unstable();
+        identifiers.dedup();
+        identifiers
     }
 
     /// The highest QoS that any filter of the device needs of an upstream filter.
@@ -117,8 +214,13 @@ impl Subscriptions {
     }
 
     /// Whether there may be filters that nobody told the proxy.
-    pub(super) fn is_resumed(&self) -> bool {
-        self.resumed
+    pub(super) fn has_unknown(&self) -> bool {
+        self.unknown
+    }
+
+    /// Whether the device asked for a session without a past.
+    pub(super) fn began_clean(&self) -> bool {
+        self.began_clean
     }
 
     /// Number of filters.
@@ -137,9 +239,24 @@ impl Subscriptions {
     }
 
     /// Adds a filter, or replaces it [MQTT-3.8.4-3].
-    pub(super) fn add(&mut self, filter: &str, upstream: &[String], qos: Qos) {
-        let upstream = upstream.iter().map(|filter| filter.as_str().into()).collect();
-        let entry = Entry { filter: filter.into(), upstream, qos };
+    pub(super) fn add(&mut self, asked: &Asked<'_>, upstream: &[String]) {
+        let Subscription { topic_filter: filter, qos, no_local, retain_handling, .. } =
+            asked.subscription;
+        let refuses_retained = match retain_handling {
+            RetainHandling::Send => false,
+            RetainHandling::SendIfNew => self.has(filter),
+            RetainHandling::DoNotSend => true,
+        };
+        let shared = topic::shared(filter).and_then(Result::ok);
+        let entry = Entry {
+            filter: filter.into(),
+            compared: shared.map_or(0, |(_, inner)| filter.len() - inner.len()),
+            upstream: upstream.iter().map(|filter| filter.as_str().into()).collect(),
+            qos,
+            identifier: asked.identifier,
+            no_local,
+            refuses_retained: refuses_retained && self.sees_to_options(),
+        };
         self.bytes += entry.bytes();
         match self.entries.iter_mut().find(|entry| *entry.filter == *filter) {
             Some(known) => {
@@ -201,13 +318,30 @@ impl Subscriptions {
 mod tests {
     use super::*;
 
+    fn asked(filter: &str, qos: Qos) -> Asked<'_> {
+        let subscription = Subscription {
+            topic_filter: filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+        };
+        Asked { subscription, identifier: 0 }
+    }
+
+    fn numbered(filter: &str, identifier: u32) -> Asked<'_> {
+        Asked { identifier, ..asked(filter, Qos::AtLeastOnce) }
+    }
+
+    const SENT: Arrival = Arrival { is_retained: false, is_echo: false };
+
     #[test]
     fn an_upstream_filter_stays_while_somebody_needs_it() {
         let mut subscriptions = Subscriptions::default();
         let wide = ["c/#".to_owned()];
-        subscriptions.add("a/in", &wide, Qos::AtMostOnce);
-        subscriptions.add("b/in", &wide, Qos::ExactlyOnce);
-        subscriptions.add("b/in", &wide, Qos::AtLeastOnce);
+        subscriptions.add(&asked("a/in", Qos::AtMostOnce), &wide);
+        subscriptions.add(&asked("b/in", Qos::ExactlyOnce), &wide);
+        subscriptions.add(&asked("b/in", Qos::AtLeastOnce), &wide);
         assert_eq!((subscriptions.len(), subscriptions.bytes()), (2, 14));
         assert_eq!(subscriptions.highest_qos("c/#"), Some(Qos::AtLeastOnce));
         assert_eq!(subscriptions.remove("a/in"), Some(vec![]));
@@ -219,15 +353,15 @@ mod tests {
     #[test]
     fn only_what_was_asked_for_is_delivered() {
         let mut subscriptions = Subscriptions::default();
-        subscriptions.add("h/+/in", &[], Qos::AtMostOnce);
-        subscriptions.add("h/a/+", &[], Qos::ExactlyOnce);
-        assert_eq!(subscriptions.asks_for("h/b/in"), Some(Qos::AtMostOnce));
-        assert_eq!(subscriptions.asks_for("h/a/in"), Some(Qos::ExactlyOnce));
+        subscriptions.add(&asked("h/+/in", Qos::AtMostOnce), &[]);
+        subscriptions.add(&asked("h/a/+", Qos::ExactlyOnce), &[]);
+        assert_eq!(subscriptions.asks_for("h/b/in", SENT), Some(Qos::AtMostOnce));
+        assert_eq!(subscriptions.asks_for("h/a/in", SENT), Some(Qos::ExactlyOnce));
         subscriptions.grant("h/a/+", Qos::AtLeastOnce);
-        assert_eq!(subscriptions.asks_for("h/a/in"), Some(Qos::AtLeastOnce));
-        assert_eq!(subscriptions.asks_for("h/b/out"), None);
+        assert_eq!(subscriptions.asks_for("h/a/in", SENT), Some(Qos::AtLeastOnce));
+        assert_eq!(subscriptions.asks_for("h/b/out", SENT), None);
         assert!(subscriptions.resume());
-        let any = subscriptions.asks_for("h/b/out");
+        let any = subscriptions.asks_for("h/b/out", SENT);
         assert_eq!(any, Some(Qos::ExactlyOnce), "an older session may have asked for it");
         assert!(!Subscriptions::of_new_session().resume());
     }
@@ -240,5 +374,49 @@ mod tests {
         assert_eq!(both(0).code(&[2, 1]), 0, "nobody is granted more than was asked for");
         assert_eq!(both(0).code(&[2, 0x87]), 0x87);
         assert_eq!(both(2).code(&[]), 0x80, "no answer is a failure");
+    }
+
+    #[test]
+    fn a_delivery_has_the_identifiers_of_all_filters_that_ask_for_it() {
+        let mut subscriptions = Subscriptions::default().with_options(Options::Proxy);
+        subscriptions.add(&numbered("h/+/in", 7), &[]);
+        subscriptions.add(&numbered("$share/g/h/#", 3), &[]);
+        subscriptions.add(&numbered("h/a/in", 7), &[]);
+        assert_eq!(subscriptions.identifiers("h/a/in", SENT), [3, 7]);
+        assert_eq!(subscriptions.identifiers("h/b", SENT), [3]);
+        assert!(subscriptions.identifies() && !subscriptions.knows("i"));
+    }
+
+    #[test]
+    fn an_upstream_of_5_identifies_its_filters_unless_one_is_there_for_several() {
+        let mut subscriptions = Subscriptions::default();
+        let wide = ["c/#".to_owned()];
+        subscriptions.add(&numbered("a/in", 1), &wide);
+        assert!(!subscriptions.identifies());
+        subscriptions.add(&numbered("b/in", 2), &wide);
+        assert!(subscriptions.identifies());
+        assert_eq!(subscriptions.identifiers("b/in", SENT), [2]);
+    }
+
+    #[test]
+    fn options_are_seen_to_where_the_upstream_knows_none() {
+        let mut subscriptions = Subscriptions::of_new_session().with_options(Options::Proxy);
+        let option = |filter, retain_handling, no_local| {
+            let Asked { subscription, identifier } = asked(filter, Qos::AtLeastOnce);
+            let subscription = Subscription { retain_handling, no_local, ..subscription };
+            Asked { subscription, identifier }
+        };
+        subscriptions.add(&option("a", RetainHandling::SendIfNew, true), &[]);
+        let (retained, echo) =
+            (Arrival { is_retained: true, ..SENT }, Arrival { is_echo: true, ..SENT });
+        let granted = Some(Qos::AtLeastOnce);
+        let all = |own: &Subscriptions| [SENT, retained, echo].map(|how| own.asks_for("a", how));
+        assert_eq!(all(&subscriptions), [granted, granted, None]);
+        subscriptions.add(&option("a", RetainHandling::SendIfNew, false), &[]);
+        assert_eq!(all(&subscriptions), [granted, None, granted], "it is there already");
+        subscriptions.add(&option("+", RetainHandling::DoNotSend, false), &[]);
+        assert_eq!(all(&subscriptions), [granted, None, granted]);
+        subscriptions.add(&option("#", RetainHandling::Send, false), &[]);
+        assert_eq!(all(&subscriptions), [granted; 3]);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The promise ends with the proxy itself: one that is killed can't publish.
 
+use std::time::Duration;
+
 use crate::mqtt::{
     Acknowledgement, Disconnect, EncodeError, PacketIdentifier, PacketType, Properties, Publish,
     Qos, RawPacket, ReasonCode, Version, Will,
@@ -57,8 +59,32 @@ pub(super) fn encode_will(
 }
 
 impl Session {
-    /// The device is gone without a good-bye: its will is published, then the session ends.
+    /// The device is gone without a good-bye: its will is published, then the session ends. Where the proxy keeps the
+    /// will's delay, the upstream's connection stays until then, unless the session ends first [MQTT-3.1.3-9]. A device
+    /// that comes back takes that connection over.
     pub(super) fn leave(&mut self, end: End, wake: &mut Wake<'_>) {
+        let session = Duration::from_secs(u64::from(self.session_expiry));
+        let delay = std::mem::take(&mut self.will_delay).min(session);
+        if delay.is_zero() {
+            return self.publish_or_end(end, wake);
+        }
+        self.lingers = true;
+        self.phase = Phase::Leaving(end);
+        self.phase_deadline = Some(wake.now + delay);
+        self.keep_alive.speak_for_device();
+    }
+
+    /// The deadline of a session whose device is gone has come.
+    pub(super) fn leave_at_last(&mut self, end: End, wake: &mut Wake<'_>) {
+        match std::mem::take(&mut self.lingers) {
+            true => self.publish_or_end(end, wake),
+            // The will's acknowledgement didn't come in time.
+            false => self.phase = Phase::Ended(end),
+        }
+    }
+
+    /// Publishes an emulated will; one that the upstream keeps is published when the connection breaks.
+    fn publish_or_end(&mut self, end: End, wake: &mut Wake<'_>) {
         let sent = self.will.take().map(|will| self.publish_will(&will, wake));
         match sent {
             None => self.phase = Phase::Ended(end),

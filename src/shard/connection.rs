@@ -293,6 +293,7 @@ impl Connection {
         if !self.session.is_behind() || device || upstream {
             return false;
         }
+        self.with_session(now, Session::resume);
         self.offer_upstream(now);
         self.offer_waiting(now);
         true

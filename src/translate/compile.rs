@@ -37,7 +37,7 @@ pub fn compile(
     check_values(&device, LISTENER, &mut faults);
     check_values(&upstream, UPSTREAM, &mut faults);
     match (device.dialect.is_plain(), upstream.dialect.is_plain()) {
-        (true, true) if faults.is_empty() => return Ok(Translator::plain()),
+        (true, true) if faults.is_empty() => return Ok(Translator::plain_in(&upstream.versions)),
         (true, true) => return Err(faults),
         (false, false) => {}
         (plain_device, _) => {

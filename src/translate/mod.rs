@@ -38,6 +38,7 @@ mod rivals;
 mod side;
 mod target;
 mod translator;
+pub mod version;
 
 pub use attachment::{ATTACH_PAYLOAD, GatewayError, Verdict, gateway_error};
 pub use compile::{CompileFault, compile};

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::dialect::{Dialect, Form, Part, Role, Secret};
 
+use crate::mqtt::Version;
+
 use super::options::PayloadOptions;
 
 /// A dialect with its configured values.
@@ -17,6 +19,8 @@ pub struct Side {
     pub options: Vec<Box<str>>,
     /// How payloads are rewritten; only the listener's side is asked.
     pub payload: PayloadOptions,
+    /// The versions of MQTT that are spoken there, best first; only the upstream's side is asked.
+    pub versions: Vec<Version>,
 }
 
 /// A configured value.
@@ -40,10 +44,11 @@ impl Value {
 }
 
 impl Side {
-    /// A side without values or options.
+    /// A side without values or options, which speaks its dialect's versions.
     #[must_use]
     pub fn new(dialect: Arc<Dialect>) -> Self {
         Self {
+            versions: dialect.versions.clone(),
             dialect,
             values: Vec::new(),
             options: Vec::new(),

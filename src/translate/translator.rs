@@ -42,8 +42,8 @@ pub struct Translator(pub(super) Inner);
 
 #[derive(Debug)]
 pub(super) enum Inner {
-    /// Both sides are `plain`: nothing changes.
-    Plain,
+    /// Both sides are `plain`: nothing changes but the version, where the upstream speaks only others.
+    Plain(Box<[Version]>),
     Pair(Box<Pair>),
 }
 
@@ -76,13 +76,19 @@ impl Translator {
     /// The translator that changes nothing.
     #[must_use]
     pub fn plain() -> Self {
-        Self(Inner::Plain)
+        Self::plain_in(&[Version::V5, Version::V311, Version::V31])
     }
 
-    /// Whether nothing changes.
+    /// The translator that changes nothing but the version, in front of an upstream that speaks these, best first.
+    #[must_use]
+    pub fn plain_in(versions: &[Version]) -> Self {
+        Self(Inner::Plain(versions.into()))
+    }
+
+    /// Whether nothing changes but perhaps the version.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        matches!(self.0, Inner::Plain)
+        matches!(self.0, Inner::Plain(_))
     }
 
     /// Translates a message: to one, to several, or to none where nothing has to be sent. Cost of a topic-only
@@ -104,7 +110,7 @@ impl Translator {
         scratch.clear();
         memory.begin();
         match &self.0 {
-            Inner::Plain => scratch.pass(message),
+            Inner::Plain(_) => scratch.pass(message),
             Inner::Pair(pair) => pair.translate(way, message, memory, scratch)?,
         }
         Ok(scratch.translated(message))
@@ -114,7 +120,7 @@ impl Translator {
     #[must_use]
     pub fn may_split(&self, way: Way) -> bool {
         match &self.0 {
-            Inner::Plain => false,
+            Inner::Plain(_) => false,
             Inner::Pair(pair) => pair.lane(way).0.may_split(),
         }
     }
@@ -125,7 +131,7 @@ impl Translator {
     /// `filter_not_mappable`, `unknown_device`.
     pub fn filter(&self, filter: &str, names: &SessionNames) -> Result<FilterPlan, Refusal> {
         match &self.0 {
-            Inner::Plain => Ok(FilterPlan { upstream: vec![filter.to_owned()] }),
+            Inner::Plain(_) => Ok(FilterPlan { upstream: vec![filter.to_owned()] }),
             Inner::Pair(pair) => {
                 let Pair { device, upstream, identity, down, .. } = &**pair;
                 filter::map(filter, &FilterContext { device, upstream, identity, down, names })
@@ -154,7 +160,7 @@ impl Translator {
     /// When no topic of the receiver's names leads back.
     pub fn response_topic(&self, way: Way, topic_name: &str) -> Result<String, Refusal> {
         let pair = match &self.0 {
-            Inner::Plain => return Ok(topic_name.to_owned()),
+            Inner::Plain(_) => return Ok(topic_name.to_owned()),
             Inner::Pair(pair) => pair,
         };
         let (there, toward, back, toward_back) = match way {
@@ -179,7 +185,7 @@ impl Translator {
         password: Option<&[u8]>,
     ) -> Result<Option<ConnectPlan>, ConnectRefusal> {
         match &self.0 {
-            Inner::Plain => Ok(None),
+            Inner::Plain(_) => Ok(None),
             Inner::Pair(pair) => connect::connect(
                 &pair.device,
                 &pair.upstream,
@@ -219,7 +225,7 @@ impl Translator {
     #[must_use]
     pub fn upstream_limits(&self) -> Limits {
         match &self.0 {
-            Inner::Plain => Limits::default(),
+            Inner::Plain(_) => Limits::default(),
             Inner::Pair(pair) => pair.upstream.dialect.limits,
         }
     }
@@ -228,7 +234,7 @@ impl Translator {
     #[must_use]
     pub fn device_limits(&self) -> Limits {
         match &self.0 {
-            Inner::Plain => Limits::default(),
+            Inner::Plain(_) => Limits::default(),
             Inner::Pair(pair) => pair.device.dialect.limits,
         }
     }
@@ -237,8 +243,10 @@ impl Translator {
     /// speaks it, else the nearest, without properties where the device knows none.
     #[must_use]
     pub fn version_for(&self, device: Version) -> Version {
-        let Inner::Pair(pair) = &self.0 else { return device };
-        let spoken = &pair.upstream.dialect.versions;
+        let spoken = match &self.0 {
+            Inner::Plain(versions) => versions,
+            Inner::Pair(pair) => &pair.upstream.versions[..],
+        };
         if spoken.contains(&device) {
             return device;
         }

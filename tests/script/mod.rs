@@ -18,7 +18,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use interlingua::mqtt::{Qos, Version};
+use interlingua::mqtt::{Property, Qos, Version};
 use interlingua::session::{End, OnRefusal, Session, SessionLimits, SessionPlan, Tally};
 use interlingua::translate::Translator;
 
@@ -78,7 +78,12 @@ impl Script {
             version,
             upstream_version: version,
             translator,
-            limits: SessionLimits::default(),
+            // What the proxy announces of its own in 5 is the subject of scripts that say so; the others are about the rest.
+            limits: SessionLimits {
+                exchanges_max: usize::from(u16::MAX),
+                topic_aliases_max: 0,
+                ..SessionLimits::default()
+            },
             on_refusal: OnRefusal::AckAndDrop,
             opening,
             secrets: [Vec::new(), Vec::new()],
@@ -123,6 +128,31 @@ impl Script {
 
     pub fn limits(mut self, change: impl FnOnce(&mut SessionLimits)) -> Self {
         change(&mut self.limits);
+        self
+    }
+
+    /// Both sides of version 5 are told properties of the proxy's own, behind its Maximum Packet Size.
+    pub fn announcing(mut self, own: &[Property<'_>]) -> Self {
+        let Opening { upstream_connect, device_connack, .. } = &mut self.opening;
+        *upstream_connect = packets::with_more(upstream_connect, self.upstream_version, 1, own);
+        *device_connack = packets::with_more(device_connack, self.version, 1, own);
+        self
+    }
+
+    /// The proxy remembers so many exchanges, and both sides of version 5 are told.
+    pub fn remembering(self, exchanges: u16) -> Self {
+        self.limits(|limits| limits.exchanges_max = usize::from(exchanges))
+            .announcing(&[Property::ReceiveMaximum(exchanges)])
+    }
+
+    /// Both sides of `plain` take so many topic aliases of each other.
+    pub fn taking_aliases(mut self, most: u16) -> Self {
+        let own = [Property::TopicAliasMaximum(most)];
+        let Opening { device_connect, upstream_connect, upstream_connack, device_connack } =
+            &mut self.opening;
+        for packet in [device_connect, upstream_connect, upstream_connack, device_connack] {
+            *packet = packets::with_more(packet, Version::V5, 0, &own);
+        }
         self
     }
 

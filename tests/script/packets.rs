@@ -4,7 +4,7 @@ use interlingua::mqtt::{
     Acknowledgement, AcknowledgementKind, Auth, Connack, Connect, Disconnect, Packet,
     PacketIdentifier, Properties, Property, PropertyBuffer, Publish, Qos, ReasonCode,
     RetainHandling, Suback, Subscription, Unsuback, Version, Will, encode_subscribe,
-    encode_unsubscribe,
+    encode_unsubscribe, next_packet,
 };
 
 pub const PINGREQ: [u8; 2] = interlingua::mqtt::PINGREQ;
@@ -196,4 +196,29 @@ pub fn auth(reason_code: ReasonCode, data: &[u8]) -> Vec<u8> {
     let list = [Property::AuthenticationMethod("m"), Property::AuthenticationData(data)];
     let buffer = properties(&list);
     bytes(Version::V5, Packet::Auth(Auth { reason_code, properties: buffer.properties() }))
+}
+
+/// A CONNECT or CONNACK with more properties, behind the first so many of its own.
+pub fn with_more(packet: &[u8], version: Version, at: usize, more: &[Property<'_>]) -> Vec<u8> {
+    if version != Version::V5 {
+        return packet.to_vec();
+    }
+    let raw = next_packet(packet, version, usize::MAX).unwrap().unwrap();
+    let add = |given: Properties<'_>| {
+        let mut given: Vec<_> = given.iter().collect();
+        let at = given.len().min(at);
+        given.splice(at..at, more.iter().copied());
+        properties(&given)
+    };
+    match Packet::decode(raw, version).unwrap() {
+        Packet::Connect(given) => {
+            let buffer = add(given.properties);
+            connect(Connect { properties: buffer.properties(), ..given })
+        }
+        Packet::Connack(given) => {
+            let buffer = add(given.properties);
+            bytes(version, Packet::Connack(Connack { properties: buffer.properties(), ..given }))
+        }
+        other => panic!("{other:?} has no such properties"),
+    }
 }

@@ -138,14 +138,14 @@ impl Memory {
         self.staged.push(Staged::Delivered { topic, whole });
     }
 
-    /// A message goes up that may come back.
-    pub(super) fn sends(&mut self, topic: &str, payload: &[u8], now_ms: u64) {
+    /// A message goes up that may come back. Takes effect with [`Memory::settle`].
+    pub fn sends(&mut self, topic: &str, payload: &[u8], now_ms: u64) {
         let others = self.others.get_or_insert_default();
         self.staged.push(Staged::Sent(others.echoes.print(topic, payload, now_ms)));
     }
 
     /// Whether a message is the echo of one that went up a moment ago. Each has one echo.
-    pub(super) fn is_echo(&mut self, message: &Incoming<'_>, now_ms: u64) -> bool {
+    pub fn is_echo(&mut self, message: &Incoming<'_>, now_ms: u64) -> bool {
         let Some(others) = self.others.as_deref_mut() else { return false };
         others.echoes.is_echo(message.topic_name, message.payload, now_ms)
     }

@@ -1,0 +1,150 @@
+//! UNSUBSCRIBE with its answer. An upstream filter goes when no filter of the device needs it any more.
+
+use crate::mqtt::{
+    PacketIdentifier, Properties, Qos, RawPacket, ReasonCode, Unsuback, Unsubscribe, Version,
+    encode_unsubscribe,
+};
+use crate::translate::Way;
+
+use super::conversation::{Session, Wake};
+use super::end::End;
+use super::properties;
+use super::subscribe::{LARGE, MISCOUNTED, UNSENT, Wanted, in_use};
+use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
+
+const NOT_THERE: Answer = Answer::Local(ReasonCode::NoSubscriptionExisted as u8);
+
+impl Session {
+    /// UNSUBSCRIBE from the device.
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let unsubscribe = Unsubscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
+        let Some(mut own) = self.subscriptions.take() else {
+            wake.to_upstream.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        let outcome = if own.owes(unsubscribe.packet_identifier) {
+            in_use(raw)
+        } else {
+            self.unsubscribe(&unsubscribe, &mut own, wake)
+        };
+        self.subscriptions = Some(own);
+        outcome
+    }
+
+    fn unsubscribe(
+        &mut self,
+        unsubscribe: &Unsubscribe<'_>,
+        own: &mut Subscriptions,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let mut wanted = Wanted::default();
+        let most = self.plan.limits.subscriptions_max;
+        let answers: Vec<Answer> = unsubscribe
+            .topic_filters()
+            .enumerate()
+            .map(|(at, filter)| match at < most {
+                true => self.remove_subscription(filter, at, own, &mut wanted),
+                // There can't be so many.
+                false => NOT_THERE,
+            })
+            .collect();
+        let identifier = unsubscribe.packet_identifier;
+        if wanted.filters.is_empty() {
+            let codes: Vec<u8> = answers.iter().map(|answer| answer.code(&[])).collect();
+            return self.answer_unsubscribe(identifier, &codes, wake);
+        }
+        if !own.may_owe(&self.plan.limits) {
+            return Err(End::ExchangesExceeded);
+        }
+        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
+        let translator = &self.plan.translator;
+        let buffer = &mut wake.scratch.properties;
+        let properties = properties::guard(unsubscribe.properties, Way::Up, translator, buffer);
+        encode_unsubscribe(
+            self.upstream_version,
+            identifier,
+            properties,
+            &filters,
+            wake.to_upstream,
+        )
+        .map_err(|_| LARGE)?;
+        let asked = filters.len();
+        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked };
+        own.owe(identifier, owed);
+        Ok(())
+    }
+
+    fn remove_subscription(
+        &self,
+        filter: &str,
+        at: usize,
+        own: &mut Subscriptions,
+        wanted: &mut Wanted,
+    ) -> Answer {
+        if let Some(free) = own.remove(filter) {
+            let free: Vec<String> = free.into_iter().map(String::from).collect();
+            return answer_to_unsubscribe(&free, at, wanted);
+        }
+        if own.began_clean() && self.upstream_version != Version::V5 {
+            // The upstream would have no word for it.
+            return NOT_THERE;
+        }
+        // A filter of an older session, perhaps: the upstream knows.
+        let Ok(plan) = self.plan.translator.filter(filter, &self.names) else { return NOT_THERE };
+        let free: Vec<String> =
+            plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
+        match free.is_empty() && !own.has_unknown() {
+            true => NOT_THERE,
+            false => answer_to_unsubscribe(&free, at, wanted),
+        }
+    }
+
+    fn answer_unsubscribe(
+        &self,
+        packet_identifier: PacketIdentifier,
+        codes: &[u8],
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let reason_codes = if self.version == Version::V5 { codes } else { &[] };
+        let unsuback = Unsuback { packet_identifier, properties: Properties::EMPTY, reason_codes };
+        unsuback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
+    }
+
+    /// UNSUBACK from the upstream.
+    pub(super) fn on_unsuback(
+        &mut self,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let unsuback =
+            Unsuback::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
+        let Some(own) = &mut self.subscriptions else {
+            wake.to_device.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
+            return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
+        };
+        if self.upstream_version == Version::V5 && unsuback.reason_codes.len() != owed.asked {
+            return Err(MISCOUNTED);
+        }
+        // Before 5 an UNSUBACK says nothing but that it is done.
+        let done = vec![ReasonCode::Success.value(); owed.asked];
+        let given =
+            if self.upstream_version == Version::V5 { unsuback.reason_codes } else { &done };
+        let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(given)).collect();
+        self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
+    }
+}
+
+fn answer_to_unsubscribe(upstream: &[String], of: usize, wanted: &mut Wanted) -> Answer {
+    if upstream.is_empty() {
+        return Answer::Local(ReasonCode::Success.value());
+    }
+    let place = |filter: &String| wanted.place(filter, Qos::AtMostOnce, of);
+    Answer::Upstream { places: upstream.iter().map(place).collect(), most: 0x7F }
+}
