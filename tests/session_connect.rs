@@ -213,60 +213,6 @@ fn what_connect_says_wrong_is_refused_with_its_own_code() {
 }
 
 #[test]
-fn enhanced_authentication_passes_plain_and_nothing_else() {
-    let v = Version::V5;
-    let method = [Property::AuthenticationMethod("m"), Property::AuthenticationData(b"1")];
-    let given = properties(&method);
-    let sent = properties(&[method[0], method[1], pairs::own_limit()]);
-    let base = connect_of(v, "dev");
-    let script = pairs::plain(v)
-        .device_sends(connect(Connect { properties: given.properties(), ..base }))
-        .upstream_opens()
-        .upstream_receives(connect(Connect { properties: sent.properties(), ..base }))
-        .upstream_sends(auth(ReasonCode::ContinueAuthentication, b"2"))
-        .device_receives(auth(ReasonCode::ContinueAuthentication, b"2"))
-        .device_sends(auth(ReasonCode::ContinueAuthentication, b"3"))
-        .upstream_receives(auth(ReasonCode::ContinueAuthentication, b"3"))
-        .upstream_sends(connack_with(v, false, ReasonCode::Success, &method))
-        .device_receives(connack_with(
-            v,
-            false,
-            ReasonCode::Success,
-            &[method[0], method[1], pairs::own_limit()],
-        ))
-        .device_sends(auth(ReasonCode::ReAuthenticate, b"4"))
-        .upstream_receives(auth(ReasonCode::ReAuthenticate, b"4"));
-    script.goes_on().play();
-
-    let base = connect_of(v, "XID");
-    pairs::xyte_legacy_to_xyte()
-        .device_sends(connect(Connect { properties: given.properties(), ..base }))
-        .device_receives(connack(v, ReasonCode::BadAuthenticationMethod))
-        .ends_as("connect_refused")
-        .play();
-    pairs::xyte_legacy_to_xyte()
-        .connected()
-        .device_sends(auth(ReasonCode::ReAuthenticate, b"4"))
-        .device_receives(disconnect(v, ReasonCode::ProtocolError))
-        .ends_as("device_protocol")
-        .play();
-    // An upstream that starts an authentication nobody asked for.
-    pairs::xyte_legacy_to_xyte()
-        .connecting()
-        .upstream_sends(auth(ReasonCode::ContinueAuthentication, b"2"))
-        .device_receives(connack(v, ReasonCode::ServerUnavailable))
-        .ends_as("upstream_protocol")
-        .play();
-    pairs::xyte_legacy_to_xyte()
-        .connected()
-        .upstream_sends(auth(ReasonCode::ContinueAuthentication, b"2"))
-        .device_receives(disconnect(v, ReasonCode::UnspecifiedError))
-        .upstream_receives(disconnect(v, ReasonCode::ProtocolError))
-        .ends_as("upstream_protocol")
-        .play();
-}
-
-#[test]
 fn a_second_connect_ends_the_session() {
     for script in every_pair() {
         let (version, connect) = (script.version(), script.opening().device_connect);

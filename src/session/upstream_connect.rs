@@ -108,6 +108,9 @@ impl Session {
         // Before 5 a session that begins clean ends with its connection.
         let ends = connect.clean_start && self.upstream_version != Version::V5;
         self.loses_session = (clean || ends) && expiry.is_some();
+        if self.loses_session {
+            self.session_expiry = 0;
+        }
     }
 
     /// A client identifier for who has none, where the upstream wouldn't say which one it took
