@@ -27,6 +27,8 @@ pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
 #[cfg(feature = "server")]
+pub mod registry;
+#[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]
 pub mod shard;

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::admin;
 use crate::config::{Config, Shards};
-use crate::shard::{self, Post, Running, ShardLimits};
+use crate::registry::Registry;
+use crate::shard::{self, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
 use crate::transport;
 
@@ -75,9 +76,12 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
         drain_timeout: config.proxy.drain_timeout,
         pinning: if config.proxy.pin { shard::Pinning::OneCore } else { shard::Pinning::Anywhere },
     };
+    let registry = Arc::new(Registry::default());
     for (number, posts) in posts.into_iter().enumerate() {
-        let started =
-            shard::start(number, posts, limits.clone(), telemetry.tally(number), watched.clone());
+        let (tally, registry, running) =
+            (telemetry.tally(number), registry.clone(), watched.clone());
+        let shared = Shared { tally, registry, running };
+        let started = shard::start(number, posts, limits.clone(), shared);
         server.shards.push(started.map_err(|error| vec![error.into()])?);
     }
     Ok(server)

@@ -453,6 +453,14 @@ fn v5_3_1_3_9_a_wills_delay_is_kept_by_the_proxy_where_the_upstream_knows_none()
         .after(0.1)
         .ends(End::DeviceClosed)
         .play();
+    delayed(20, 60)
+        .device_closes()
+        .after(1.0)
+        .device_returns()
+        .upstream_receives(disconnect(V311, ReasonCode::Success))
+        .ends(End::DeviceClosed)
+        .play();
+    delayed(20, 60).device_returns().goes_on().play();
     delayed(20, 60).device_closes().drain().ends(End::DeviceClosed).play();
 }
 
@@ -544,5 +552,24 @@ fn an_error_of_a_receiver_crosses_the_versions_as_far_as_it_can() {
         .upstream_sends(failed(AcknowledgementKind::Puback))
         .device_receives(puback(V311, 8))
         .goes_on()
+        .play();
+}
+
+#[test]
+fn v5_3_1_4_3_a_device_that_is_taken_over_is_told_though_its_upstream_has_no_word_for_it() {
+    bridge(V5, V311)
+        .connected()
+        .is_taken_over()
+        .device_receives(disconnect(V5, ReasonCode::SessionTakenOver))
+        .ends(End::TakenOver)
+        .play();
+    bridge(V311, V5).connected().is_taken_over().ends(End::TakenOver).play();
+    // A broker of 5 says it itself, or doesn't.
+    pairs::plain(V5).connected().is_taken_over().ends(End::TakenOver).play();
+    bridge(V5, V311)
+        .connecting()
+        .is_taken_over()
+        .device_receives(connack(V5, ReasonCode::ServerUnavailable))
+        .ends(End::UpstreamClosed)
         .play();
 }

@@ -17,9 +17,10 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("telemetry", Floor::Shell, &["translate", "session"]),
     ("transport", Floor::Shell, &["config"]),
     ("upstream", Floor::Shell, &["config", "transport"]),
-    ("shard", Floor::Shell, &["session", "config", "transport", "upstream"]),
+    ("registry", Floor::Shell, &[]),
+    ("shard", Floor::Shell, &["session", "config", "transport", "upstream", "registry"]),
     ("admin", Floor::Shell, &["telemetry", "shard"]),
-    ("server", Floor::Shell, &["config", "telemetry", "transport", "shard", "admin"]),
+    ("server", Floor::Shell, &["config", "telemetry", "transport", "registry", "shard", "admin"]),
     ("demo", Floor::Shell, &["mqtt", "config", "server"]),
     (
         "cli",

@@ -123,6 +123,7 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), Refused> {
+        self.upstream_identifier = connect.client_identifier.into();
         self.authentication = Authentication::of(connect);
         self.allow_aliases(Way::Down, alias_maximum(connect.properties));
         let Some(lowered) = self.lowered_limit(connect.properties, self.version) else {

@@ -134,6 +134,8 @@ pub struct Session {
     /// Only where the upstream wants devices attached.
     pub(super) attachments: Option<Box<Attachments>>,
     pub(super) client_identifier: Box<str>,
+    /// The upstream's, until the shell takes it.
+    pub(super) upstream_identifier: Box<str>,
     /// The device asked for a session that outlives the connection, and the upstream's platform has none.
     pub(super) loses_session: bool,
     /// By the side that packets come from, whether some were left.
@@ -178,6 +180,7 @@ impl Session {
             .then(Box::default),
             attachments: plan.translator.attaches().then(Box::default),
             client_identifier: "".into(),
+            upstream_identifier: "".into(),
             loses_session: false,
             behind: Behind::default(),
             refusal: None,
@@ -207,6 +210,23 @@ impl Session {
             }
             Phase::Leaving(end) => self.phase = Phase::Ended(end),
             _ => self.end_for_upstream(End::UpstreamClosed, wake),
+        }
+    }
+
+    /// The upstream's connection is closed, since another session has the client identifier now.
+    pub fn on_taken_over(&mut self, wake: &mut Wake<'_>) {
+        match self.phase {
+            Phase::Running => self.end_for_upstream(End::TakenOver, wake),
+            _ => self.on_upstream_closed(wake),
+        }
+    }
+
+    /// The device, which had gone without a good-bye, is about to come back: its will is not published.
+    pub fn on_return(&mut self, wake: &mut Wake<'_>) {
+        if let Phase::Leaving(end) = self.phase
+            && std::mem::take(&mut self.lingers)
+        {
+            self.say_good_bye(end, wake);
         }
     }
 
@@ -317,6 +337,18 @@ impl Session {
     #[must_use]
     pub fn client_identifier(&self) -> &str {
         &self.client_identifier
+    }
+
+    /// The client identifier under which the upstream is about to be connected, once; empty where it is the upstream's to
+    /// choose.
+    pub fn take_upstream_identifier(&mut self) -> Box<str> {
+        std::mem::take(&mut self.upstream_identifier)
+    }
+
+    /// Whether the upstream has accepted the device.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::Leaving(_))
     }
 
     /// How the session ended. The shell sends what is left in both buffers, then closes both connections.

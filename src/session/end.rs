@@ -42,6 +42,9 @@ pub enum End {
     /// The upstream's connection closed.
     #[error("the upstream's connection closed")]
     UpstreamClosed,
+    /// The upstream has given the client identifier to another session.
+    #[error("another session has the client identifier now")]
+    TakenOver,
     /// The upstream sent bytes that are no MQTT.
     #[error("the upstream sent a malformed packet: {0}")]
     UpstreamMalformed(WireError),
@@ -61,7 +64,7 @@ pub enum End {
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 17] = [
+    pub const LABELS: [&'static str; 18] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -79,6 +82,7 @@ impl End {
         "message_refused",
         "exchanges_exceeded",
         "drained",
+        "taken_over",
     ];
 
     /// Place in [`End::LABELS`].
@@ -102,6 +106,7 @@ impl End {
             End::MessageRefused(_) => 14,
             End::ExchangesExceeded => 15,
             End::Drained => 16,
+            End::TakenOver => 17,
         }
     }
 
@@ -131,6 +136,7 @@ impl End {
             End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
             End::MessageRefused(refusal) => Some(super::answer::reason_code(refusal)),
             End::Drained => Some(ReasonCode::ServerShuttingDown),
+            End::TakenOver => Some(ReasonCode::SessionTakenOver),
             End::ConnectRefused(_)
             | End::UpstreamUnreachable
             | End::UpstreamTimeout

@@ -42,10 +42,14 @@ impl Session {
                 self.refuse_connect(end, ReasonCode::ServerUnavailable, wake);
             }
             Phase::Running => {
-                // With `plain` the device sees what the broker did, which was to say nothing.
-                if end != End::UpstreamClosed || !self.is_verbatim() {
-                    // Whatever it was, the device is not to blame.
-                    let told = end.reason_code().map(|_| ReasonCode::UnspecifiedError);
+                // Where nothing changes the device sees what the broker did, which was to say nothing.
+                let closed = matches!(end, End::UpstreamClosed | End::TakenOver);
+                if !closed || !self.is_verbatim() {
+                    // Whatever else it was, the device is not to blame.
+                    let told = match end {
+                        End::TakenOver => end.reason_code(),
+                        _ => end.reason_code().map(|_| ReasonCode::UnspecifiedError),
+                    };
                     self.tell_device(told, wake);
                 }
                 self.tell_upstream(end, wake);

@@ -73,6 +73,7 @@ impl Session {
             texts.user_name = texts.user_name.or(Some(""));
         }
         self.write_connect(connect, &texts, &properties, wake)?;
+        self.upstream_identifier = texts.client_identifier.into();
         self.assigned = assigned.filter(|_| self.version == Version::V5);
         self.names = names.map(|names| names.names).unwrap_or_default();
         self.agree(connect, clean);

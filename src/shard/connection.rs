@@ -4,56 +4,50 @@
 //! peer. Reading a side stops while the other side's output is full: a slow reader slows its own sender.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::time::Sleep;
 
 use crate::config::Upstream;
+use crate::registry::Entry;
 use crate::session::{End, Session, Wake};
 use crate::transport::Stream;
-use crate::upstream;
 
-use super::peer::{Peer, Read};
+use super::opening::Connecting;
+use super::peer::Peer;
 use super::state::{Place, ShardState};
 
 /// Rounds of reading and sending in one wake-up; then other sessions get their turn.
 const ROUNDS: usize = 8;
 
-/// Bytes that may wait from a device while its upstream is being connected.
-const WAITING_BYTES_MAX: usize = 64 * 1024;
-
-/// How long a peer may take to read the last bytes and close.
-const CLOSING: Duration = Duration::from_secs(1);
-
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
-
 /// A session with its sockets. As a future it ends when both are closed.
 pub(crate) struct Connection {
-    session: Session,
-    device: Peer,
-    upstream: Option<Peer>,
-    connecting: Option<Connecting>,
-    timer: Option<Pin<Box<Sleep>>>,
+    pub(super) session: Session,
+    pub(super) device: Peer,
+    pub(super) upstream: Option<Peer>,
+    pub(super) connecting: Option<Connecting>,
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// The upstream's CONNECT, while its connection is being opened.
-    early: Vec<u8>,
+    pub(super) early: Vec<u8>,
     closing: Option<End>,
-    about: Box<About>,
-    state: Rc<ShardState>,
+    /// From its CONNECT on.
+    pub(super) entry: Option<Entry>,
+    pub(super) about: Box<About>,
+    pub(super) state: Rc<ShardState>,
     place: Place,
 }
 
-/// What only the log needs.
-struct About {
-    listener: Arc<str>,
-    peer: SocketAddr,
-    upstream: Arc<Upstream>,
-    since: Instant,
+/// What only the log and the opening need.
+pub(super) struct About {
+    pub(super) listener: Arc<str>,
+    pub(super) peer: SocketAddr,
+    pub(super) upstream: Arc<Upstream>,
+    pub(super) since: Instant,
     is_known: bool,
 }
 
@@ -75,6 +69,7 @@ impl Connection {
             timer: None,
             early: Vec::new(),
             closing: None,
+            entry: None,
             about: Box::new(about),
             place: state.enter(),
             state: state.clone(),
@@ -101,10 +96,14 @@ impl Connection {
             // Who was not read because of a full buffer has no waker: it has to be asked now.
             let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after);
             self.log_refusals();
+            if let Some(entry) = self.entry.as_mut().filter(|_| self.session.is_accepted()) {
+                entry.is_accepted();
+            }
             if self.session.device_is_done() {
-                self.let_device_go(context);
+                self.let_device_go(now, context);
             }
             if let Some(end) = self.session.end() {
+                self.closing = Some(end);
                 self.start_closing(end);
                 return self.poll_closing(context);
             }
@@ -121,7 +120,7 @@ impl Connection {
     }
 
     /// Calls into the session with both outputs and the shard's buffers.
-    fn with_session<T>(
+    pub(super) fn with_session<T>(
         &mut self,
         now: Instant,
         call: impl FnOnce(&mut Session, &mut Wake<'_>) -> T,
@@ -171,150 +170,6 @@ impl Connection {
         false
     }
 
-    /// Opens the upstream's connection when the session asks for it. Whether something happened.
-    fn poll_connecting(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        if self.session.wants_upstream() && self.connecting.is_none() {
-            self.connecting = Some(upstream::open(self.about.upstream.clone()));
-        }
-        let Some(connecting) = &mut self.connecting else { return false };
-        let Poll::Ready(outcome) = connecting.as_mut().poll(context) else { return false };
-        self.connecting = None;
-        match outcome {
-            Ok(stream) => {
-                let mut upstream = Peer::new(stream);
-                upstream.out = std::mem::take(&mut self.early);
-                self.upstream = Some(upstream);
-                self.session.on_upstream_open(now);
-            }
-            Err(error) => {
-                let About { listener, upstream, .. } = &*self.about;
-                tracing::warn!(%listener, upstream = %upstream.name, %error, "the upstream can't be reached");
-                self.with_session(now, |session, wake| session.on_upstream_unreachable(wake));
-            }
-        }
-        true
-    }
-
-    /// Whether the device, and the upstream, is not read for now, because what its words lead to has no room.
-    ///
-    /// Mostly that is the other side's output. A sender may also be owed so many answers that it doesn't
-    /// read; they get twice the room, so that it may go on sending while the other side fills its output.
-    fn held(&self) -> [bool; 2] {
-        let most = self.state.limits.buffered_bytes_max;
-        let (device, upstream) =
-            (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
-        let holds = |forward: usize, back: usize| forward >= most || back / 2 >= most;
-        // What the session doesn't take yet waits in the tail, which never needs more than one packet.
-        let packet = self.session.packet_size_max();
-        let tails = [Some(&self.device), self.upstream.as_ref()];
-        let [own, other] = tails.map(|peer| peer.is_some_and(|peer| peer.tail.len() > packet));
-        [holds(upstream, device) || own, holds(device, upstream) || other]
-    }
-
-    /// Reads from the device once, if there is room. Whether something came.
-    fn read_device(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let waits = !self.session.is_open() && self.device.tail.len() >= WAITING_BYTES_MAX;
-        let [held, _] = self.held();
-        if self.device.closed || waits || held || self.session.device_is_done() {
-            return false;
-        }
-        let state = self.state.clone();
-        let mut buffer = state.read.borrow_mut();
-        match self.device.poll_read(context, &mut buffer) {
-            Poll::Pending => false,
-            Poll::Ready(Read::Bytes(length)) => {
-                let mut tail = std::mem::take(&mut self.device.tail);
-                let new = buffer.get(..length).unwrap_or_default();
-                feed(&mut tail, new, |bytes| {
-                    self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
-                });
-                self.device.tail = tail;
-                self.offer_upstream(now);
-                true
-            }
-            Poll::Ready(Read::Closed) => {
-                // What the device said before it left still counts: it waits for the CONNACK as any packet does.
-                if self.session.is_open() || self.device.tail.is_empty() {
-                    self.with_session(now, |session, wake| session.on_device_closed(wake));
-                }
-                true
-            }
-        }
-    }
-
-    /// Reads from the upstream once, if there is room. Whether something came.
-    fn read_upstream(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let [_, held] = self.held();
-        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.closed && !held)
-        else {
-            return false;
-        };
-        let state = self.state.clone();
-        let mut buffer = state.read.borrow_mut();
-        match upstream.poll_read(context, &mut buffer) {
-            Poll::Pending => false,
-            Poll::Ready(Read::Bytes(length)) => {
-                let mut tail = std::mem::take(&mut upstream.tail);
-                let new = buffer.get(..length).unwrap_or_default();
-                feed(&mut tail, new, |bytes| {
-                    self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
-                });
-                if let Some(upstream) = &mut self.upstream {
-                    upstream.tail = tail;
-                }
-                self.offer_waiting(now);
-                true
-            }
-            Poll::Ready(Read::Closed) => {
-                self.with_session(now, |session, wake| session.on_upstream_closed(wake));
-                true
-            }
-        }
-    }
-
-    /// Packets of the upstream that had to wait for the device go on once it has spoken.
-    fn offer_upstream(&mut self, now: Instant) {
-        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.tail.is_empty())
-        else {
-            return;
-        };
-        let mut tail = std::mem::take(&mut upstream.tail);
-        feed(&mut tail, &[], |bytes| {
-            self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
-        });
-        if let Some(upstream) = &mut self.upstream {
-            upstream.tail = tail;
-        }
-    }
-
-    /// Offers what the session left because it had written so much. Whether it did.
-    fn resume(&mut self, now: Instant) -> bool {
-        let [device, upstream] = self.held();
-        if !self.session.is_behind() || device || upstream {
-            return false;
-        }
-        self.with_session(now, Session::resume);
-        self.offer_upstream(now);
-        self.offer_waiting(now);
-        true
-    }
-
-    /// Packets that the device sent before its CONNACK, or before a device was attached, go on once that is done.
-    fn offer_waiting(&mut self, now: Instant) {
-        if self.device.tail.is_empty() {
-            return;
-        }
-        let mut tail = std::mem::take(&mut self.device.tail);
-        feed(&mut tail, &[], |bytes| {
-            self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
-        });
-        self.device.tail = tail;
-        let waits = !self.session.is_open() && !self.device.tail.is_empty();
-        if self.device.closed && self.session.end().is_none() && !waits {
-            self.with_session(now, |session, wake| session.on_device_closed(wake));
-        }
-    }
-
     /// One write per peer. A peer that can't be written to is gone.
     fn send(&mut self, now: Instant, context: &mut Context<'_>) {
         let state = self.state.clone();
@@ -327,14 +182,8 @@ impl Connection {
         if let Poll::Ready(Err(_)) = upstream.poll_send(context, &state.buffers) {
             upstream.closed = true;
             upstream.discard(&state.buffers);
-            self.with_session(now, |session, wake| session.on_upstream_closed(wake));
+            self.upstream_has_closed(now);
         }
-    }
-
-    /// Closes the device's connection while its will is still on the way. How far that is doesn't matter here.
-    fn let_device_go(&mut self, context: &mut Context<'_>) {
-        let state = self.state.clone();
-        let _ = self.device.poll_close(context, &state.buffers, &mut state.read.borrow_mut());
     }
 
     fn log_refusals(&mut self) {
@@ -342,38 +191,6 @@ impl Connection {
             let About { listener, peer, .. } = &*self.about;
             let (way, reason, detail) = (way.label(), refusal.reason.label(), refusal.detail);
             tracing::debug!(%listener, %peer, way, reason, detail, "refused");
-        }
-    }
-
-    fn start_closing(&mut self, end: End) {
-        self.closing = Some(end);
-        self.connecting = None;
-        self.timer = Some(Box::pin(tokio::time::sleep(CLOSING)));
-        self.state.tally.end(end);
-        let About { listener, peer, upstream, since, .. } = &*self.about;
-        let seconds = since.elapsed().as_secs_f64();
-        let version = self.session.version();
-        let client_identifier = self.session.client_identifier();
-        tracing::info!(
-            %listener, %peer, upstream = %upstream.name, client_identifier, %version,
-            seconds = format_args!("{seconds:.3}"), end = end.label(), reason = %end, "session ended"
-        );
-    }
-
-    /// Sends the last bytes to both sides and waits, for a while, until they have closed.
-    fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let state = self.state.clone();
-        let mut scratch = state.read.borrow_mut();
-        let device = self.device.poll_close(context, &state.buffers, &mut scratch);
-        let upstream = match &mut self.upstream {
-            Some(upstream) => upstream.poll_close(context, &state.buffers, &mut scratch),
-            None => Poll::Ready(()),
-        };
-        let late = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready());
-        if (device.is_ready() && upstream.is_ready()) || late {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
         }
     }
 }
@@ -397,26 +214,6 @@ impl Future for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.state.leave(&self.place);
-    }
-}
-
-/// Hands new bytes, behind those that waited, to `take`, and keeps what it doesn't use.
-fn feed(tail: &mut Vec<u8>, new: &[u8], mut take: impl FnMut(&[u8]) -> usize) {
-    if tail.is_empty() {
-        let used = take(new);
-        tail.extend_from_slice(new.get(used..).unwrap_or_default());
-        return;
-    }
-    tail.extend_from_slice(new);
-    let used = take(tail);
-    if used == tail.len() {
-        *tail = Vec::new();
-    } else {
-        tail.drain(..used);
-        // A few bytes behind a large packet don't keep its memory.
-        if tail.capacity() / 4 > tail.len() {
-            tail.shrink_to_fit();
-        }
     }
 }
 

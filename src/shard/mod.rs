@@ -3,8 +3,11 @@
 
 mod accept;
 mod buffers;
+mod closing;
 mod connection;
+mod opening;
 mod peer;
+mod reading;
 mod state;
 
 use std::io;
@@ -18,6 +21,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 
 use crate::config::{Listener, Upstream};
+use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
 
 use self::state::ShardState;
@@ -79,6 +83,17 @@ pub enum Running {
     Draining,
 }
 
+/// What a shard shares with the rest of the process.
+#[derive(Debug)]
+pub struct Shared {
+    /// Its counters, which others read.
+    pub tally: Arc<Tally>,
+    /// Who speaks for which client identifier.
+    pub registry: Arc<Registry>,
+    /// Whether the process goes on.
+    pub running: watch::Receiver<Running>,
+}
+
 /// Starts a shard's thread.
 ///
 /// # Errors
@@ -87,8 +102,7 @@ pub fn start(
     number: usize,
     posts: Vec<Post>,
     limits: ShardLimits,
-    tally: Arc<Tally>,
-    running: watch::Receiver<Running>,
+    shared: Shared,
 ) -> io::Result<JoinHandle<()>> {
     let (told, started) = mpsc::sync_channel(1);
     let work = move || {
@@ -102,7 +116,7 @@ pub fn start(
             Ok(runtime) => {
                 // The receiver waits below.
                 let _ = told.send(Ok(()));
-                runtime.block_on(run(number, posts, limits, tally, running));
+                runtime.block_on(run(number, posts, limits, shared));
                 // A look-up of a host's name can't be called off; nobody waits for its answer any more.
                 runtime.shutdown_background();
             }
@@ -124,15 +138,10 @@ fn pin(number: usize) {
     }
 }
 
-async fn run(
-    number: usize,
-    posts: Vec<Post>,
-    limits: ShardLimits,
-    tally: Arc<Tally>,
-    mut running: watch::Receiver<Running>,
-) {
+async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Shared) {
+    let Shared { tally, registry, mut running } = shared;
     let timeout = limits.drain_timeout;
-    let state = Rc::new(ShardState::new(number, limits, tally));
+    let state = Rc::new(ShardState::new(number, limits, tally, registry));
     let accepting: Vec<_> = posts.into_iter().map(|post| accept::start(post, &state)).collect();
     // An error means that the server is gone, which is a reason to stop as well.
     let _ = running.wait_for(|running| *running == Running::Draining).await;

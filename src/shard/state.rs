@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
+use crate::registry::Registry;
 use crate::session::{Scratch, Tally};
 
 use super::ShardLimits;
@@ -27,6 +28,8 @@ pub(crate) struct ShardState {
     /// The one read buffer; bytes are parsed in it, only an incomplete tail is copied.
     pub(crate) read: RefCell<Box<[u8]>>,
     pub(crate) scratch: RefCell<Scratch>,
+    /// What all shards share.
+    pub(crate) registry: Arc<Registry>,
     draining: Cell<bool>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
@@ -60,7 +63,12 @@ struct Places {
 pub(crate) struct Place(usize);
 
 impl ShardState {
-    pub(crate) fn new(number: usize, limits: ShardLimits, tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        limits: ShardLimits,
+        tally: Arc<Tally>,
+        registry: Arc<Registry>,
+    ) -> Self {
         // Distinct between shards and between runs, so that no identifier comes twice.
         let serial =
             (Calendar::read(Instant::now()).unix_ms << 20) | ((number as u64 & 0xFF) << 12);
@@ -70,6 +78,7 @@ impl ShardState {
             buffers: Buffers::default(),
             read: RefCell::new(vec![0; READ_BYTES].into()),
             scratch: RefCell::new(Scratch::starting_at(serial)),
+            registry,
             draining: Cell::new(false),
             calendar: Cell::new(Calendar::read(Instant::now())),
             places: RefCell::default(),

@@ -35,6 +35,8 @@ enum Step {
     UpstreamOpens,
     UpstreamUnreachable,
     Drain,
+    TakenOver,
+    Returns,
     After(Duration),
     Ends(Box<dyn Fn(End) -> bool>, &'static str),
     Goes,
@@ -212,6 +214,18 @@ impl Script {
         self.step(Step::Drain)
     }
 
+    /// The upstream has closed, and another session has the client identifier.
+    #[track_caller]
+    pub fn is_taken_over(self) -> Self {
+        self.step(Step::TakenOver)
+    }
+
+    /// The device, which has gone, comes back with another session.
+    #[track_caller]
+    pub fn device_returns(self) -> Self {
+        self.step(Step::Returns)
+    }
+
     #[track_caller]
     pub fn after(self, seconds: f64) -> Self {
         self.step(Step::After(Duration::from_secs_f64(seconds)))
@@ -354,6 +368,8 @@ impl Script {
                 run.wake(|session, wake| session.on_upstream_unreachable(wake))
             }
             Step::Drain => run.wake(|session, wake| session.on_drain(wake)),
+            Step::TakenOver => run.wake(|session, wake| session.on_taken_over(wake)),
+            Step::Returns => run.wake(|session, wake| session.on_return(wake)),
             Step::After(time) => run.pass(*time),
             Step::Ends(is, _) => match run.session.end() {
                 Some(end) if is(end) => Ok(()),
@@ -387,6 +403,8 @@ impl Step {
             Step::UpstreamOpens => "the upstream's connection opens".to_owned(),
             Step::UpstreamUnreachable => "the upstream can't be reached".to_owned(),
             Step::Drain => "the proxy stops".to_owned(),
+            Step::TakenOver => "another session has the client identifier".to_owned(),
+            Step::Returns => "the device comes back".to_owned(),
             Step::After(time) => format!("after {time:?}"),
             Step::Ends(_, label) => format!("ends: {label}"),
             Step::Goes => "goes on".to_owned(),

@@ -1,0 +1,154 @@
+//! What a connection reads: as much as the other side has room for, and nothing twice.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::session::Session;
+
+use super::connection::Connection;
+use super::peer::{Peer, Read};
+
+/// Bytes that may wait from a device while its upstream is being connected.
+const WAITING_BYTES_MAX: usize = 64 * 1024;
+
+impl Connection {
+    /// Whether the device, and the upstream, is not read for now, because what its words lead to has no room.
+    ///
+    /// Mostly that is the other side's output. A sender may also be owed so many answers that it doesn't
+    /// read; they get twice the room, so that it may go on sending while the other side fills its output.
+    pub(super) fn held(&self) -> [bool; 2] {
+        let most = self.state.limits.buffered_bytes_max;
+        let (device, upstream) =
+            (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
+        let holds = |forward: usize, back: usize| forward >= most || back / 2 >= most;
+        // What the session doesn't take yet waits in the tail, which never needs more than one packet.
+        let packet = self.session.packet_size_max();
+        let tails = [Some(&self.device), self.upstream.as_ref()];
+        let [own, other] = tails.map(|peer| peer.is_some_and(|peer| peer.tail.len() > packet));
+        [holds(upstream, device) || own, holds(device, upstream) || other]
+    }
+
+    /// Reads from the device once, if there is room. Whether something came.
+    pub(super) fn read_device(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let waits = !self.session.is_open() && self.device.tail.len() >= WAITING_BYTES_MAX;
+        let [held, _] = self.held();
+        if self.device.closed || waits || held || self.session.device_is_done() {
+            return false;
+        }
+        let state = self.state.clone();
+        let mut buffer = state.read.borrow_mut();
+        match self.device.poll_read(context, &mut buffer) {
+            Poll::Pending => false,
+            Poll::Ready(Read::Bytes(length)) => {
+                let mut tail = std::mem::take(&mut self.device.tail);
+                let new = buffer.get(..length).unwrap_or_default();
+                feed(&mut tail, new, |bytes| {
+                    self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
+                });
+                self.device.tail = tail;
+                self.offer_upstream(now);
+                true
+            }
+            Poll::Ready(Read::Closed) => {
+                // What the device said before it left still counts: it waits for the CONNACK as any packet does.
+                if self.session.is_open() || self.device.tail.is_empty() {
+                    self.with_session(now, |session, wake| session.on_device_closed(wake));
+                }
+                true
+            }
+        }
+    }
+
+    /// Reads from the upstream once, if there is room. Whether something came.
+    pub(super) fn read_upstream(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        let [_, held] = self.held();
+        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.closed && !held)
+        else {
+            return false;
+        };
+        let state = self.state.clone();
+        let mut buffer = state.read.borrow_mut();
+        match upstream.poll_read(context, &mut buffer) {
+            Poll::Pending => false,
+            Poll::Ready(Read::Bytes(length)) => {
+                let mut tail = std::mem::take(&mut upstream.tail);
+                let new = buffer.get(..length).unwrap_or_default();
+                feed(&mut tail, new, |bytes| {
+                    self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
+                });
+                if let Some(upstream) = &mut self.upstream {
+                    upstream.tail = tail;
+                }
+                self.offer_waiting(now);
+                true
+            }
+            Poll::Ready(Read::Closed) => {
+                self.upstream_has_closed(now);
+                true
+            }
+        }
+    }
+
+    /// Packets of the upstream that had to wait for the device go on once it has spoken.
+    fn offer_upstream(&mut self, now: Instant) {
+        let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.tail.is_empty())
+        else {
+            return;
+        };
+        let mut tail = std::mem::take(&mut upstream.tail);
+        feed(&mut tail, &[], |bytes| {
+            self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
+        });
+        if let Some(upstream) = &mut self.upstream {
+            upstream.tail = tail;
+        }
+    }
+
+    /// Offers what the session left because it had written so much. Whether it did.
+    pub(super) fn resume(&mut self, now: Instant) -> bool {
+        let [device, upstream] = self.held();
+        if !self.session.is_behind() || device || upstream {
+            return false;
+        }
+        self.with_session(now, Session::resume);
+        self.offer_upstream(now);
+        self.offer_waiting(now);
+        true
+    }
+
+    /// Packets that the device sent before its CONNACK, or before a device was attached, go on once that is done.
+    pub(super) fn offer_waiting(&mut self, now: Instant) {
+        if self.device.tail.is_empty() {
+            return;
+        }
+        let mut tail = std::mem::take(&mut self.device.tail);
+        feed(&mut tail, &[], |bytes| {
+            self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
+        });
+        self.device.tail = tail;
+        let waits = !self.session.is_open() && !self.device.tail.is_empty();
+        if self.device.closed && self.session.end().is_none() && !waits {
+            self.with_session(now, |session, wake| session.on_device_closed(wake));
+        }
+    }
+}
+
+/// Hands new bytes, behind those that waited, to `take`, and keeps what it doesn't use.
+fn feed(tail: &mut Vec<u8>, new: &[u8], mut take: impl FnMut(&[u8]) -> usize) {
+    if tail.is_empty() {
+        let used = take(new);
+        tail.extend_from_slice(new.get(used..).unwrap_or_default());
+        return;
+    }
+    tail.extend_from_slice(new);
+    let used = take(tail);
+    if used == tail.len() {
+        *tail = Vec::new();
+    } else {
+        tail.drain(..used);
+        // A few bytes behind a large packet don't keep its memory.
+        if tail.capacity() / 4 > tail.len() {
+            tail.shrink_to_fit();
+        }
+    }
+}
