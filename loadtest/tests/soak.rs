@@ -46,7 +46,18 @@ fn count(text: &str, line: &str, word: &str) -> u64 {
 
 #[test]
 fn plain_sessions_survive_cuts_and_kills() {
-    let text = clean_soak(&["--seed", "20"]);
+    everything_arrives(&["--seed", "20"]);
+    everything_arrives(&["--seed", "24", "--version", "5"]);
+}
+
+#[test]
+fn sessions_between_two_versions_survive_cuts_and_kills() {
+    everything_arrives(&["--seed", "25", "--version", "5", "--upstream-version", "3.1.1"]);
+    everything_arrives(&["--seed", "26", "--version", "3.1.1", "--upstream-version", "5"]);
+}
+
+fn everything_arrives(arguments: &[&str]) {
+    let text = clean_soak(arguments);
     let sent: u64 = ["up   QoS 0", "up   QoS 1", "up   QoS 2"]
         .map(|line| count(&text, line, "sent"))
         .iter()

@@ -22,6 +22,7 @@ mod verdict;
 use anyhow::bail;
 use clap::Args;
 use fastrand::Rng;
+use interlingua::mqtt::Version;
 
 use message::Course;
 use verdict::Verdict;
@@ -54,6 +55,12 @@ pub(crate) struct Options {
     /// ThingScale to OmniCore instead of plain to plain: QoS 2 becomes 1, and without sessions nothing goes down
     #[arg(long)]
     translated: bool,
+    /// The version of MQTT that the devices speak
+    #[arg(long, value_name = "VERSION", default_value = "3.1.1", value_parser = version)]
+    version: Version,
+    /// The version that the proxy speaks to the broker [default: the devices']
+    #[arg(long, value_name = "VERSION", value_parser = version, conflicts_with_all = ["translated", "direct"])]
+    upstream_version: Option<Version>,
     /// Without the proxy, for comparison: a violation here isn't the proxy's
     #[arg(long, conflicts_with = "translated")]
     direct: bool,
@@ -66,6 +73,14 @@ impl Options {
             (false, true) => Course::Translated,
             (false, false) => Course::Plain,
         }
+    }
+}
+
+fn version(word: &str) -> Result<Version, String> {
+    match word {
+        "3.1.1" => Ok(Version::V311),
+        "5" => Ok(Version::V5),
+        _ => Err("write 3.1.1 or 5".to_owned()),
     }
 }
 

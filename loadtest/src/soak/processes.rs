@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use interlingua::mqtt::Version;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tempfile::TempDir;
@@ -180,6 +181,8 @@ pub(crate) struct ProxyPlan {
     /// Port 0 the first time.
     pub(crate) listen: SocketAddr,
     pub(crate) upstream: SocketAddr,
+    /// What is spoken there, if that isn't what devices speak.
+    pub(crate) version: Option<Version>,
 }
 
 impl ProxyPlan {
@@ -192,6 +195,7 @@ impl ProxyPlan {
                 Course::Direct | Course::Plain => "--from plain --to plain".split(' '),
                 Course::Translated => TRANSLATION.split(' '),
             })
+            .args(self.version.map(|version| format!("--upstream-mqtt={version}")))
             .env_remove("RUST_LOG")
             .stderr(Stdio::piped());
         command

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use fastrand::Rng;
+use interlingua::mqtt::Version;
 
 use super::line::{Cuts, Introduction};
 use super::listener::Listener;
@@ -31,6 +32,8 @@ const STACK: usize = 256 * 1024;
 #[derive(Debug, Clone, Copy)]
 struct Place {
     course: Course,
+    /// What devices speak. Who stands at the broker itself speaks 3.1.1.
+    version: Version,
     /// Where devices connect.
     front: SocketAddr,
     broker: SocketAddr,
@@ -46,7 +49,8 @@ pub(super) fn run(options: &Options, seed: u64) -> anyhow::Result<Outcome> {
     let processes = Processes::new()?;
     let broker = processes.start_mosquitto()?;
     let upstream = forwarder::start(broker, rng.fork(), Arc::clone(&state))?;
-    let plan = ProxyPlan { course, listen: ([127, 0, 0, 1], 0).into(), upstream };
+    let version = options.upstream_version;
+    let plan = ProxyPlan { course, listen: ([127, 0, 0, 1], 0).into(), upstream, version };
     let (proxy, front) = match course {
         Course::Direct => (None, upstream),
         Course::Plain | Course::Translated => {
@@ -55,7 +59,7 @@ pub(super) fn run(options: &Options, seed: u64) -> anyhow::Result<Outcome> {
             (Some(proxy), front)
         }
     };
-    let place = Place { course, front, broker };
+    let place = Place { course, version: options.version, front, broker };
     let plan = ProxyPlan { listen: front, ..plan };
 
     let up = start_up(options, place, &state, &mut rng)?;
@@ -205,7 +209,7 @@ fn start_down(
     for stream in 0..devices {
         let listener = Listener {
             state: Arc::clone(state),
-            introduction: nobody_special(place.front, format!("soak-listener-{stream}")),
+            introduction: device(place, format!("soak-listener-{stream}")),
             cuts: Cuts::Random(rng.fork()),
             course: place.course,
             side: Side::Device,
@@ -253,18 +257,22 @@ fn device_introduction(place: Place, stream: u32) -> Introduction {
     match place.course {
         Course::Translated => Introduction {
             address: place.front,
+            version: place.version,
             client_identifier: format!("{stream}_soak"),
             user_name: Some("U000001"),
             password: Some("TOK"),
         },
-        Course::Direct | Course::Plain => {
-            nobody_special(place.front, format!("soak-device-{stream}"))
-        }
+        Course::Direct | Course::Plain => device(place, format!("soak-device-{stream}")),
     }
 }
 
 fn nobody_special(address: SocketAddr, client_identifier: String) -> Introduction {
-    Introduction { address, client_identifier, user_name: None, password: None }
+    let version = Version::V311;
+    Introduction { address, version, client_identifier, user_name: None, password: None }
+}
+
+fn device(place: Place, client_identifier: String) -> Introduction {
+    Introduction { version: place.version, ..nobody_special(place.front, client_identifier) }
 }
 
 fn await_subscribed(
