@@ -21,6 +21,7 @@ const MESSAGES: &str = "interlingua_messages_total";
 const REFUSED: &str = "interlingua_refused_total";
 const NOTES: &str = "interlingua_notes_total";
 const FILTERED: &str = "interlingua_deliveries_filtered_total";
+const UNDELIVERED: &str = "interlingua_messages_undelivered_total";
 const BUILD: &str = "interlingua_build_info";
 
 /// The counters of all shards.
@@ -72,6 +73,8 @@ impl Telemetry {
             counter!(BYTES, "direction" => direction).absolute(self.sum(|tally| tally.bytes(way)));
             counter!(MESSAGES, "direction" => direction)
                 .absolute(self.sum(|tally| tally.messages(way)));
+            counter!(UNDELIVERED, "direction" => direction)
+                .absolute(self.sum(|tally| tally.undelivered(way)));
             for reason in Reason::ALL {
                 let refused = self.sum(|tally| tally.refused(way, reason));
                 counter!(REFUSED, "direction" => direction, "reason" => reason.label())
@@ -108,6 +111,11 @@ fn describe() {
         "Messages, subscriptions and connections refused, by reason"
     );
     describe_counter!(NOTES, Unit::Count, "Messages changed or poorer on the other side, by note");
+    describe_counter!(
+        UNDELIVERED,
+        Unit::Count,
+        "Messages at QoS 0 that were dropped because their receiver, or their session, had gone"
+    );
     describe_counter!(
         FILTERED,
         Unit::Count,

@@ -411,6 +411,8 @@ fn v5_3_1_3_9_a_wills_delay_is_kept_by_the_proxy_where_the_upstream_knows_none()
         .upstream_sends(PINGRESP)
         // What comes meanwhile is for a device that is not there: it comes again.
         .upstream_sends(publish(V311, publish_of(Q1, 3, "a", b"x")))
+        .upstream_sends(publish(V311, publish_of(Q0, 0, "a", b"x")))
+        .look(|_, tally| assert_eq!(tally.undelivered(Way::Down), 1))
         .after(10.9)
         .upstream_receives(PINGREQ)
         .goes_on()
@@ -559,16 +561,16 @@ fn an_error_of_a_receiver_crosses_the_versions_as_far_as_it_can() {
 fn v5_3_1_4_3_a_device_that_is_taken_over_is_told_though_its_upstream_has_no_word_for_it() {
     bridge(V5, V311)
         .connected()
-        .is_taken_over()
+        .taken_over()
         .device_receives(disconnect(V5, ReasonCode::SessionTakenOver))
         .ends(End::TakenOver)
         .play();
-    bridge(V311, V5).connected().is_taken_over().ends(End::TakenOver).play();
+    bridge(V311, V5).connected().taken_over().ends(End::TakenOver).play();
     // A broker of 5 says it itself, or doesn't.
-    pairs::plain(V5).connected().is_taken_over().ends(End::TakenOver).play();
+    pairs::plain(V5).connected().taken_over().ends(End::TakenOver).play();
     bridge(V5, V311)
         .connecting()
-        .is_taken_over()
+        .taken_over()
         .device_receives(connack(V5, ReasonCode::ServerUnavailable))
         .ends(End::UpstreamClosed)
         .play();

@@ -447,16 +447,18 @@ fn a_device_that_says_good_bye_behind_waiting_messages_is_heard_to_the_end() {
         .upstream_receives([&message(V5, 2, UP_THERE)[..], &[0xE0, 0]].concat())
         .ends(End::DeviceDisconnected)
         .play();
-    // It isn't waited for without end.
+    // It isn't waited for without end. Only what nobody sends again is lost.
+    let last = publish(V311, publish_of(Qos::AtMostOnce, 0, UP, REPORT));
     to_5_granting(V311, &[Property::ReceiveMaximum(1)])
         .connected()
-        .device_sends([message(V311, 1, UP), message(V311, 2, UP)].concat())
+        .device_sends([message(V311, 1, UP), message(V311, 2, UP), last].concat())
         .upstream_receives(message(V5, 1, UP_THERE))
         .device_closes()
         .after(9.9)
         .goes_on()
         .after(0.1)
         .ends(End::DeviceClosed)
+        .look(|_, tally| assert_eq!(tally.undelivered(Way::Up), 1))
         .play();
 }
 

@@ -4,7 +4,7 @@
 //!
 //! Nothing here has been acknowledged. What is aside when a session ends goes the way of all unacknowledged messages.
 
-use crate::mqtt::{PacketType, RawPacket, next_packet};
+use crate::mqtt::{PacketType, Publish, Qos, RawPacket, Version, next_packet};
 use crate::translate::Way;
 
 use super::bounds::Aside;
@@ -128,9 +128,26 @@ impl Session {
                 Step::Later => break,
             }
         }
-        let length = queue.len();
-        self.held.put_back(way, queue, if self.goes_on() { used } else { length });
+        self.held.put_back(way, queue, used);
         self.leave_if_done(wake);
+    }
+
+    /// The session has ended: what is still aside is counted where nobody sends it again.
+    pub fn on_ended(&mut self, wake: &mut Wake<'_>) {
+        for way in [Way::Up, Way::Down] {
+            let left = self.held.take(way);
+            self.count_lost(way, &left, wake);
+        }
+        self.held = Held::default();
+    }
+
+    fn count_lost(&self, way: Way, mut packets: &[u8], wake: &Wake<'_>) {
+        while let Ok(Some(raw)) = next_packet(packets, self.version_of(way), packets.len()) {
+            if is_lost(raw, self.version_of(way)) {
+                wake.tally.lose(way);
+            }
+            packets = packets.get(raw.bytes.len()..).unwrap_or_default();
+        }
     }
 
     /// A device that has closed is gone once all that it said has gone on.
@@ -139,4 +156,10 @@ impl Session {
             self.end_for_device(End::DeviceClosed, wake);
         }
     }
+}
+
+/// Whether nobody sends a packet again that isn't acknowledged.
+pub(super) fn is_lost(raw: RawPacket<'_>, version: Version) -> bool {
+    raw.packet_type == PacketType::Publish
+        && Publish::decode(raw, version).is_ok_and(|publish| publish.qos == Qos::AtMostOnce)
 }

@@ -19,6 +19,7 @@ pub struct Tally {
     bytes: [Counter; 2],
     messages: [Counter; 2],
     filtered: Counter,
+    undelivered: [Counter; 2],
     refused: [[Counter; Reason::ALL.len()]; 2],
     notes: [[Counter; Note::ALL.len()]; 2],
 }
@@ -80,6 +81,11 @@ impl Tally {
         self.filtered.add(1);
     }
 
+    /// Counts a message that nobody will send again.
+    pub(super) fn lose(&self, way: Way) {
+        add_at(&self.undelivered, place(way), 1);
+    }
+
     /// Counts the end of a session.
     pub fn end(&self, end: End) {
         add_at(&self.ended, end.index(), 1);
@@ -107,6 +113,12 @@ impl Tally {
     #[must_use]
     pub fn filtered(&self) -> u64 {
         self.filtered.value()
+    }
+
+    /// Messages at QoS 0 that were dropped because their receiver, or their session, had gone.
+    #[must_use]
+    pub fn undelivered(&self, way: Way) -> u64 {
+        value_at(&self.undelivered, place(way))
     }
 
     /// Messages, subscriptions and connections refused for a reason.

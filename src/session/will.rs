@@ -13,6 +13,7 @@ use crate::translate::{Incoming, Outgoing, Reason, Refusal, Way};
 use super::attaching::NOT_ATTACHED;
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
+use super::held::is_lost;
 
 const NOTHING: Refusal =
     Refusal::new(Reason::PayloadShape, "the will has become something that can't be sent");
@@ -122,6 +123,9 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
+        if is_lost(raw, self.upstream_version) {
+            wake.tally.lose(Way::Down);
+        }
         if raw.packet_type == PacketType::Puback {
             let given = Acknowledgement::decode(raw, self.upstream_version)
                 .map_err(End::UpstreamMalformed)?;

@@ -31,6 +31,7 @@ impl Connection {
 
     pub(super) fn start_closing(&mut self, end: End) {
         self.connecting = None;
+        self.with_session(Instant::now(), Session::on_ended);
         self.timer = Some(Box::pin(tokio::time::sleep(CLOSING)));
         self.state.tally.end(end);
         let About { listener, peer, upstream, since, .. } = &*self.about;

@@ -216,7 +216,7 @@ impl Script {
 
     /// The upstream has closed, and another session has the client identifier.
     #[track_caller]
-    pub fn is_taken_over(self) -> Self {
+    pub fn taken_over(self) -> Self {
         self.step(Step::TakenOver)
     }
 

@@ -133,6 +133,16 @@ impl Run {
         {
             return Err(format!("an end that changes: {end:?}, {:?}", self.session.end()));
         }
+        if self.end.is_none() && self.session.end().is_some() {
+            let mut wake = Wake {
+                now: self.now,
+                to_device: &mut self.to_device,
+                to_upstream: &mut self.to_upstream,
+                scratch: &mut self.scratch,
+                tally: &self.tally,
+            };
+            self.session.on_ended(&mut wake);
+        }
         self.end = self.session.end();
         Ok(())
     }
