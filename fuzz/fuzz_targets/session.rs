@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlingua::dialect::builtin;
-use interlingua::mqtt::{Connack, Connect, Packet, Properties, ReasonCode, Version, next_packet};
+use interlingua::mqtt::{
+    Connack, Connect, Packet, Property, PropertyBuffer, ReasonCode, Version, next_packet,
+};
 use interlingua::session::{OnRefusal, Scratch, Session, SessionLimits, SessionPlan, Tally, Wake};
 use interlingua::translate::{Identity, PrefixRule, Side, Translator, compile};
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +17,7 @@ fn side(name: &str, values: &[(&str, &str)]) -> Side {
     values.iter().fold(Side::new(dialect), |side, (name, text)| side.with(name, text))
 }
 
-/// A plain session, one whose messages become several, and one of a gateway.
+/// A plain session, one whose messages become several, one of a gateway, and bridges to an older and a newer version.
 fn plans() -> &'static [Arc<SessionPlan>] {
     static ALL: OnceLock<Vec<Arc<SessionPlan>>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -28,6 +30,8 @@ fn plans() -> &'static [Arc<SessionPlan>] {
             Translator::plain(),
             compile(thingscale, home.clone(), prefix).expect("a pair"),
             compile(home, omnicore, Identity::Same).expect("a pair"),
+            Translator::plain_in(&[Version::V311]),
+            Translator::plain_in(&[Version::V5]),
         ]
         .into_iter()
         .map(|translator| {
@@ -45,15 +49,37 @@ struct Tails {
     upstream: Vec<u8>,
 }
 
+/// Whether the sides announce little of everything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Plenty,
+    Little,
+}
+
+/// What a side of version 5 announces.
+fn announced(version: Version, room: Room) -> PropertyBuffer {
+    let mut buffer = PropertyBuffer::new();
+    let little = [
+        Property::ReceiveMaximum(2),
+        Property::TopicAliasMaximum(3),
+        Property::MaximumPacketSize(100),
+    ];
+    for property in little.into_iter().filter(|_| version == Version::V5 && room == Room::Little) {
+        buffer.push(property).expect("a legal property");
+    }
+    buffer
+}
+
 /// CONNECT of the device and CONNACK of the upstream: without them most bytes end the session at once.
-fn opening(version: Version) -> (Vec<u8>, Vec<u8>) {
+fn opening(version: Version, upstream: Version, room: Room) -> (Vec<u8>, Vec<u8>) {
     let (mut from_device, mut from_upstream) = (Vec::new(), Vec::new());
+    let (device_says, upstream_says) = (announced(version, room), announced(upstream, room));
     let connect = Connect {
         version,
         clean_start: true,
         keep_alive_seconds: 0,
         client_identifier: "g",
-        properties: Properties::EMPTY,
+        properties: device_says.properties(),
         will: None,
         user_name: None,
         password: None,
@@ -62,9 +88,9 @@ fn opening(version: Version) -> (Vec<u8>, Vec<u8>) {
     let connack = Connack {
         session_present: false,
         reason_code: ReasonCode::Success,
-        properties: Properties::EMPTY,
+        properties: upstream_says.properties(),
     };
-    connack.encode(version, &mut from_upstream).expect("a CONNACK");
+    connack.encode(upstream, &mut from_upstream).expect("a CONNACK");
     (from_device, from_upstream)
 }
 
@@ -74,15 +100,18 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((choice, mut rest)) = bytes.split_first() else { return };
     let plans = plans();
     let mut now = Instant::now();
-    let mut session = Session::new(plans[usize::from(choice & 3) % plans.len()].clone(), now);
+    let plan = plans[usize::from(choice & 7) % plans.len()].clone();
+    let mut session = Session::new(plan.clone(), now);
     let (mut to_device, mut to_upstream) = (Vec::new(), Vec::new());
     let (mut scratch, tally) = (Scratch::default(), Tally::default());
     let mut tails = Tails::default();
-    (tails.device, tails.upstream) = match choice >> 2 & 3 {
+    let room = if choice >> 5 & 1 == 0 { Room::Plenty } else { Room::Little };
+    let opened = |version| opening(version, plan.translator.version_for(version), room);
+    (tails.device, tails.upstream) = match choice >> 3 & 3 {
         0 => (Vec::new(), Vec::new()),
-        1 => opening(Version::V311),
-        2 => opening(Version::V31),
-        _ => opening(Version::V5),
+        1 => opened(Version::V311),
+        2 => opened(Version::V31),
+        _ => opened(Version::V5),
     };
     while let Some((step, following)) = rest.split_first() {
         let length = following.len().min(usize::from(step >> 1));
@@ -118,9 +147,20 @@ fuzz_target!(|bytes: &[u8]| {
         }
         let used = session.on_upstream_bytes(&tails.upstream, &mut wake);
         tails.upstream.drain(..used);
+        if session.is_behind() {
+            session.resume(&mut wake);
+        }
         let after = wake.to_device.len() + wake.to_upstream.len();
         assert!(after - before < 2 * 1024 * 1024, "a piece became {} bytes", after - before);
     }
+    let mut wake = Wake {
+        now,
+        to_device: &mut to_device,
+        to_upstream: &mut to_upstream,
+        scratch: &mut scratch,
+        tally: &tally,
+    };
+    session.on_ended(&mut wake);
     let outputs = [(&to_device, session.version()), (&to_upstream, session.upstream_version())];
     for (out, version) in outputs {
         let mut out = &out[..];

@@ -75,6 +75,12 @@ impl<'a> Connect<'a> {
         packet.expect(PacketType::Connect)?;
         let mut reader = Reader::new(packet.body);
         let version = read_version(&mut reader)?;
+        if packet.flags != 0 && version > Version::V31 {
+            return Err(WireError::FlagsInvalid {
+                packet_type: PacketType::Connect,
+                flags: packet.flags,
+            });
+        }
         let flags = ConnectFlags::read(reader.byte()?, version)?;
         let keep_alive_seconds = reader.two_bytes()?;
         let properties = read_properties(&mut reader, Place::Connect, version)?;

@@ -32,11 +32,11 @@ pub(super) struct ConnectFlags {
 }
 
 impl ConnectFlags {
-    /// Reads the byte: reserved bit 0 [MQTT-3.1.2-3]; will QoS and retain 0 without will
+    /// Reads the byte: reserved bit 0 [MQTT-3.1.2-3], which 3.1 doesn't use; will QoS and retain 0 without will
     /// [MQTT-3.1.2-11], [MQTT-3.1.2-13], [MQTT-3.1.2-15], which 3.1 disregards instead; no password
     /// without user name in 3.x [MQTT-3.1.2-22].
     pub(super) fn read(byte: u8, version: Version) -> Result<Self, WireError> {
-        if byte & RESERVED != 0 {
+        if byte & RESERVED != 0 && version > Version::V31 {
             return Err(WireError::ConnectFlagsInvalid);
         }
         let will = if byte & WILL != 0 {
@@ -76,14 +76,14 @@ mod tests {
         for version in [Version::V31, Version::V311, Version::V5] {
             for byte in 0..=255_u8 {
                 let will = byte & 4 != 0;
-                let legal = byte & 1 == 0
+                let legal = (byte & 1 == 0 || version == Version::V31)
                     && !(will && byte & 0x18 == 0x18)
                     && (will || byte & 0x38 == 0 || version == Version::V31)
                     && (byte & 0xC0 != 0x40 || version == Version::V5);
                 let found = ConnectFlags::read(byte, version);
                 assert_eq!(found.is_ok(), legal, "{byte:#04x} in {version}");
                 if let Ok(flags) = found {
-                    let kept = if will { byte } else { byte & !0x38 };
+                    let kept = if will { byte & !1 } else { byte & !0x39 };
                     assert_eq!(flags.byte(), kept);
                 }
             }

@@ -120,16 +120,19 @@ impl RawPacket<'_> {
     }
 }
 
-/// The table of flags, v5 section 2.1.3 and MQTT 3.1 section 2.1: three types carry a fixed QoS 1,
-/// to which 3.1 may add DUP when it sends them again.
+/// The table of flags, v5 section 2.1.3 and MQTT 3.1 sections 2.1 and 3: three types carry a fixed QoS 1, to which 3.1
+/// may add DUP when it sends them again. The other flags are unused in 3.1, and disregarded. Those of CONNECT wait for
+/// its version.
 #[inline]
 fn flags_are_legal(packet_type: PacketType, flags: u8, version: Version) -> bool {
     match packet_type {
         PacketType::Publish => PUBLISH_FLAGS & (1 << flags) != 0,
-        PacketType::Pubrel | PacketType::Subscribe | PacketType::Unsubscribe => {
-            flags == 0b0010 || (flags == 0b1010 && version == Version::V31)
-        }
-        _ => flags == 0,
+        PacketType::Connect => true,
+        PacketType::Pubrel | PacketType::Subscribe | PacketType::Unsubscribe => match version {
+            Version::V31 => flags & 0b0110 == 0b0010,
+            Version::V311 | Version::V5 => flags == 0b0010,
+        },
+        _ => flags == 0 || version == Version::V31,
     }
 }
 
@@ -156,9 +159,13 @@ mod tests {
                 let legal = match first >> 4 {
                     0 => false,
                     3 => (flags >> 1) & 3 != 3 && (flags & 8 == 0 || flags & 6 != 0),
-                    6 | 8 | 10 => flags == 2 || (flags == 10 && version == Version::V31),
+                    1 => true,
+                    6 | 8 | 10 => match version {
+                        Version::V31 => [2, 3, 10, 11].contains(&flags),
+                        _ => flags == 2,
+                    },
                     15 => flags == 0 && version == Version::V5,
-                    _ => flags == 0,
+                    _ => flags == 0 || version == Version::V31,
                 };
                 let verdict = fixed_header(&[first, 0], version);
                 assert_eq!(verdict.is_ok(), legal, "{first:#04X} in {version}: {verdict:?}");

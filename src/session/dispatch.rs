@@ -1,7 +1,7 @@
 //! Which packet goes where: what each side may send in which phase.
 
 use crate::mqtt::{
-    AcknowledgementKind, Disconnect, PINGRESP, PacketIdentifier, PacketType, Publish, RawPacket,
+    AcknowledgementKind, Disconnect, PINGREQ, PINGRESP, PacketIdentifier, PacketType, Publish, RawPacket,
     Version, WireError, next_packet,
 };
 
@@ -61,7 +61,9 @@ impl Session {
             PacketType::Pingreq => {
                 expect_empty(raw).map_err(malformed)?;
                 self.keep_alive.device_pinged();
-                wake.to_upstream.extend_from_slice(raw.bytes);
+                // 3.1 may have set flags that it doesn't use.
+                let ping = if self.is_verbatim() { raw.bytes } else { &PINGREQ };
+                wake.to_upstream.extend_from_slice(ping);
                 Ok(())
             }
             PacketType::Disconnect => {

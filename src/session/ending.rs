@@ -15,6 +15,10 @@ const PROLONGED: End =
 const NOT_FROM_SERVERS: End =
     End::UpstreamProtocol("a session expiry in the DISCONNECT of a server");
 
+/// v5 section 3.14.2.1: only clients have wills.
+const WILL_OF_SERVER: End =
+    End::UpstreamProtocol("a reason code in DISCONNECT that only clients send");
+
 impl Session {
     /// Ends the session for a cause on the device's side: it is told the reason code where its version has
     /// one, and the upstream sees the connection break, so that the will is published.
@@ -157,6 +161,9 @@ impl Session {
             Disconnect::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         if properties::session_expiry(disconnect.properties).is_some() {
             return Err(NOT_FROM_SERVERS);
+        }
+        if disconnect.reason_code == ReasonCode::DisconnectWithWillMessage {
+            return Err(WILL_OF_SERVER);
         }
         self.pass_disconnect(Way::Down, disconnect, raw, wake);
         self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));
