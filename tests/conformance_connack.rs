@@ -259,21 +259,35 @@ fn v5_3_2_2_14_no_retain_where_the_upstream_takes_none() {
         .play();
 }
 
-/// One topic filter becomes two that are longer.
-#[test]
-fn v5_3_2_2_15_a_translated_subscribe_keeps_to_the_maximum_packet_size() {
-    let limit = Property::MaximumPacketSize(50);
+/// An upstream of 5 that takes 48 bytes at once.
+fn granted_48() -> Script {
+    let limit = Property::MaximumPacketSize(48);
     let script = pairs::mqtt2go_to_omnicore5();
     let opening = Opening {
         upstream_connack: connack5(&[limit]),
         device_connack: connack5(&[limit, pairs::told()[1]]),
         ..script.opening()
     };
-    script
-        .opening_with(opening)
-        .connected()
+    script.opening_with(opening).connected()
+}
+
+/// One topic filter becomes two that are longer.
+#[test]
+fn v5_3_2_2_15_a_translated_subscribe_keeps_to_the_maximum_packet_size() {
+    granted_48()
         .device_sends(subscribe(V5, 1, &[("h1/gw1/lamp1/light/in", Q1)]))
         .device_receives(suback(V5, 1, &[0x97]))
+        .goes_on()
+        .play();
+}
+
+/// A filter that was never asked for is still looked for at the upstream, under longer names.
+#[test]
+#[ignore = "open: a translated UNSUBSCRIBE is sent though it is larger than the upstream takes"]
+fn v5_3_2_2_15_a_translated_unsubscribe_keeps_to_the_maximum_packet_size() {
+    granted_48()
+        .device_sends(unsubscribe(V5, 1, &["h1/gw1/lamp1/light/in"]))
+        .device_receives(unsuback(V5, 1, &[0x11]))
         .goes_on()
         .play();
 }
