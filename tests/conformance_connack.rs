@@ -226,7 +226,6 @@ fn emulated_will(granted: Property<'static>) -> Script {
 }
 
 #[test]
-#[ignore = "open: an emulated will is published at QoS 1 to an upstream that granted QoS 0"]
 fn v5_3_2_2_11_an_emulated_will_keeps_to_the_maximum_qos() {
     let body = br#"{"type":"periodic_report","value":1}"#;
     emulated_will(Property::MaximumQos(0))
@@ -238,7 +237,6 @@ fn v5_3_2_2_11_an_emulated_will_keeps_to_the_maximum_qos() {
 }
 
 #[test]
-#[ignore = "open: an emulated will is published though it is larger than the upstream takes"]
 fn v5_3_2_2_15_an_emulated_will_keeps_to_the_maximum_packet_size() {
     emulated_will(Property::MaximumPacketSize(60))
         .device_closes()
@@ -283,7 +281,6 @@ fn v5_3_2_2_15_a_translated_subscribe_keeps_to_the_maximum_packet_size() {
 
 /// A filter that was never asked for is still looked for at the upstream, under longer names.
 #[test]
-#[ignore = "open: a translated UNSUBSCRIBE is sent though it is larger than the upstream takes"]
 fn v5_3_2_2_15_a_translated_unsubscribe_keeps_to_the_maximum_packet_size() {
     granted_48()
         .device_sends(unsubscribe(V5, 1, &["h1/gw1/lamp1/light/in"]))
@@ -294,7 +291,6 @@ fn v5_3_2_2_15_a_translated_unsubscribe_keeps_to_the_maximum_packet_size() {
 
 /// What the proxy says besides may not make the packet too large.
 #[test]
-#[ignore = "open: the proxy's own properties make CONNACK larger than the device takes"]
 fn v5_3_1_2_24_connack_keeps_to_the_devices_maximum_packet_size() {
     let script = two_homes_saying(&[Property::MaximumPacketSize(8)], &[]);
     let opening = Opening { device_connack: connack5(&[]), ..script.opening() };

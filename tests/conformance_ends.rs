@@ -112,7 +112,6 @@ fn disconnect_bytes(code: u8) -> Vec<u8> {
 
 /// Session taken over, server busy, keep alive timeout, … are not a client's to say.
 #[test]
-#[ignore = "open: a device may send the reason codes of a server, and they pass"]
 fn v5_3_14_2_1_a_device_has_the_codes_of_clients() {
     for code in FROM_SERVERS {
         every_device_violates(V5, &disconnect_bytes(code), PROTOCOL);
@@ -121,7 +120,6 @@ fn v5_3_14_2_1_a_device_has_the_codes_of_clients() {
 
 /// Only a client has a will.
 #[test]
-#[ignore = "open: an upstream may send 0x04, disconnect with will, and it reaches the device"]
 fn v5_3_14_2_1_an_upstream_has_the_codes_of_servers() {
     for script in sessions_of(V5) {
         upstream_violates(script, &disconnect_bytes(0x04), PROTOCOL);

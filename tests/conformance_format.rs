@@ -239,7 +239,6 @@ fn v5_2_2_1_2_a_message_of_qos_0_has_no_packet_identifier() {
 
 /// PUBLISH and SUBSCRIBE take their identifiers from one store.
 #[test]
-#[ignore = "open: a part of a message is sent under the identifier of a SUBSCRIBE that waits for its SUBACK"]
 fn v3_2_3_1_2_an_identifier_that_is_lent_is_unused() {
     let message = |(topic, payload), id| publish(V311, publish_of(Q1, id, topic, payload));
     let there = "status/acme/collections/plant/things/77/actions/+";
@@ -255,7 +254,6 @@ fn v3_2_3_1_2_an_identifier_that_is_lent_is_unused() {
 
 /// The will's is the proxy's own choice, too.
 #[test]
-#[ignore = "open: an emulated will is sent under 65535 whether the device's own message uses it or not"]
 fn v5_2_2_1_3_an_emulated_will_has_an_identifier_that_is_unused() {
     let topic = "h1/gw1/lamp1/light/out";
     let script = pairs::mqtt2go_to_omnicore5();

@@ -66,7 +66,6 @@ fn v5_3_3_1_2_dup_is_0_at_qos_0() {
 
 /// The device sends again what an older connection didn't acknowledge; to the upstream, whose session is new, it is new.
 #[test]
-#[ignore = "open: DUP is set in the first message of a session that the upstream doesn't keep"]
 fn v3_3_3_1_3_dup_says_whether_the_upstream_was_sent_it_before() {
     for (qos, most) in [(Q1, Q1), (Q2, Q1)] {
         let again = Publish { dup: true, ..publish_of(qos, 5, "TOK-4711/json/77", b"23.5") };
@@ -180,7 +179,6 @@ fn v5_3_3_2_4_what_a_message_says_besides_is_not_altered() {
 
 /// A will is a message, too.
 #[test]
-#[ignore = "open: an emulated will is published without its properties, version 5 on both sides"]
 fn v5_3_1_3_10_an_emulated_will_keeps_its_user_properties() {
     let buffer = properties(&[
         Property::UserProperty("b", "2"),

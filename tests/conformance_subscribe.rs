@@ -320,7 +320,6 @@ fn v5_3_10_4_2_nothing_new_comes_after_unsuback() {
 
 /// The upstream refuses to delete it: the device is told so, and goes on to get what it asked for.
 #[test]
-#[ignore = "open: a subscription is forgotten though the upstream refused to delete it"]
 fn v5_3_10_4_1_a_subscription_that_is_not_deleted_goes_on() {
     delivering()
         .upstream_sends(unsuback(V5, 2, &[0x87]))

@@ -63,7 +63,11 @@ fn each_kind_of_fault_is_seen() {
         ("| 3.1.0-2 |", "| 3.1.0-2a |", "isn't a statement's number"),
         ("| retained messages are the broker's |", "| |", "neither a test nor a reason"),
         ("`conformance_connect::v3_3_1_2_3_the_reserved_flag_is_0`", "none", "isn't cited"),
-        ("open: `conformance_flow::", "`conformance_flow::", "is ignored"),
+        (
+            "| retained messages are the broker's |",
+            "| open: `session_connect::every_pair_connects` |",
+            "isn't open any more",
+        ),
         ("| 3.8.1-1 |", "| 3.8.1-2 |", "3.8.1-1 of v3_ is missing"),
         ("| 7.1.2-1 |", "| 7.1.2-2 |", "7.1.2-1 of v3_ is missing"),
         ("## MQTT 5.0", "## MQTT 5", "3.15.2-3 of v5_ is missing"),

@@ -152,7 +152,6 @@ fn v5_3_3_4_8_answers_and_pings_of_the_device_do_not_wait() {
 
 /// What keeps its place behind a message is delayed with it.
 #[test]
-#[ignore = "open: SUBSCRIBE and UNSUBSCRIBE wait behind a message that waits for Receive Maximum"]
 fn v5_3_3_4_8_subscriptions_do_not_wait() {
     one_up()
         .device_sends([up(V311, Q1, 1), up(V311, Q1, 2)].concat())
@@ -195,7 +194,6 @@ fn v3_3_1_2_24_a_device_whose_packets_wait_is_not_silent() {
 
 /// 3.1.1 keeps a session that isn't clean for as long as it likes. The device has to know.
 #[test]
-#[ignore = "open: a device of 5 isn't told that an upstream of 3.1.1 keeps its session for longer than it asked"]
 fn v5_4_1_0_2_a_session_that_is_kept_for_longer_says_so() {
     let given = Connect { clean_start: false, ..connect_of(V311, "77") };
     let mut told = pairs::told().to_vec();

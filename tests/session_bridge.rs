@@ -395,6 +395,13 @@ fn delayed(delay: u32, expiry: u32) -> Script {
     let opening = Opening {
         device_connect: connect(given),
         upstream_connect: connect(Connect { will: Some(last), ..base }),
+        // 3.1.1 keeps the session without end, so that is how long it is.
+        device_connack: connack_with(
+            V5,
+            false,
+            ReasonCode::Success,
+            &[pairs::own_limit(), Property::SessionExpiryInterval(u32::MAX)],
+        ),
         ..script.opening()
     };
     script.opening_with(opening).connected()
@@ -419,10 +426,8 @@ fn v5_3_1_3_9_a_wills_delay_is_kept_by_the_proxy_where_the_upstream_knows_none()
         .after(0.1)
         .ends(End::DeviceClosed)
         .play();
-    // The session ends before.
-    delayed(20, 5).device_closes().after(4.9).goes_on().after(0.1).ends(End::DeviceClosed).play();
-    delayed(20, 0).device_closes().ends(End::DeviceClosed).play();
-    // A good-bye that keeps the will waits as well, and may shorten the session.
+    delayed(0, 60).device_closes().ends(End::DeviceClosed).play();
+    // A good-bye that keeps the will waits as well, and may shorten the session, which ends it.
     delayed(20, 60)
         .device_sends(disconnect(V5, ReasonCode::DisconnectWithWillMessage))
         .goes_on()

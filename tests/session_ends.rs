@@ -133,7 +133,7 @@ fn with_will(qos: Qos) -> Script {
 }
 
 fn the_will(qos: Qos) -> Vec<u8> {
-    let identifier = if qos == Q0 { 0 } else { u16::MAX };
+    let identifier = if qos == Q0 { 0 } else { u16::MAX - 1 };
     publish(V311, publish_of(qos, identifier, "/plant/d77/events/gone", b"1"))
 }
 
@@ -152,7 +152,7 @@ fn an_emulated_will_is_published_when_the_device_vanishes_in_any_way() {
         vanish(with_will(Q1))
             .upstream_receives(the_will(Q1))
             .goes_on()
-            .upstream_sends(puback(V311, u16::MAX))
+            .upstream_sends(puback(V311, u16::MAX - 1))
             .upstream_receives(disconnect(V311, ReasonCode::Success))
             .ends_as(label)
             .play();
@@ -184,7 +184,7 @@ fn a_device_that_is_gone_receives_nothing_more() {
         .upstream_sends(publish(V311, publish_of(Q2, 4, "/plant/d77/config", b"on")))
         .upstream_sends(pubrec(V311, 3))
         .upstream_sends(pubrel(V311, 3))
-        .upstream_sends(puback(V311, u16::MAX))
+        .upstream_sends(puback(V311, u16::MAX - 1))
         .upstream_receives(disconnect(V311, ReasonCode::Success))
         .ends(End::DeviceClosed)
         .play();

@@ -249,7 +249,7 @@ fn a_will_is_no_value_until_it_is_published() {
         device_connect: connect(Connect { will, ..connect_of(V311, "lamp1") }),
         ..script.opening()
     };
-    let identifier = u16::MAX;
+    let identifier = u16::MAX - 1;
     script
         .opening_with(opening)
         .connected()

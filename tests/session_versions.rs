@@ -419,8 +419,9 @@ fn a_release_passes_the_messages_that_wait() {
         .upstream_sends([&PINGRESP[..], &pubcomp(V5, 1)].concat())
         .device_receives([&PINGRESP[..], &pubcomp(V311, 1)].concat())
         .upstream_receives(message(V5, 2, UP_THERE))
-        // Whatever isn't an answer keeps its place.
+        // Only messages keep their place.
         .device_sends(subscribe(V311, 9, &[(DOWN, Q1)]))
+        .upstream_receives(subscribe(V5, 9, &[(DOWN_THERE, Q1)]))
         .upstream_sends(pubrec(V5, 2))
         .device_receives(pubrec(V311, 2))
         .device_sends(pubrel(V311, 2))
@@ -428,7 +429,6 @@ fn a_release_passes_the_messages_that_wait() {
         .upstream_sends(pubcomp(V5, 2))
         .device_receives(pubcomp(V311, 2))
         .upstream_receives(message(V5, 3, UP_THERE))
-        .upstream_receives(subscribe(V5, 9, &[(DOWN_THERE, Q1)]))
         .goes_on()
         .play();
 }

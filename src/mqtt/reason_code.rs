@@ -119,6 +119,12 @@ impl ReasonCode {
         self.value() >= 0x80
     }
 
+    /// Whether only servers send it in DISCONNECT (v5 section 3.14.2.1). The one that only clients send is
+    /// [`ReasonCode::DisconnectWithWillMessage`].
+    pub fn is_of_servers(self) -> bool {
+        matches!(self.value(), 0x87..=0x8F | 0x9A..=0xA2)
+    }
+
     /// The specification's words.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(code, _)| *code == self).map_or("", |(_, name)| name)

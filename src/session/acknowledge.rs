@@ -72,7 +72,11 @@ impl Session {
             Some(_) => Ok(()),
             None => {
                 self.end_refused_exchange(Way::Down, &given)?;
+                if let Some(order) = &mut self.order {
+                    order.passes(kind, given.packet_identifier);
+                }
                 self.pass_acknowledgement(Way::Up, &given, raw, wake);
+                self.answer_in_turn(kind, wake);
                 Ok(())
             }
         }

@@ -10,13 +10,14 @@ use crate::translate::{Reason, Refusal, Way};
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::exchanges::Exchange;
+use super::order::Due;
 use super::plan::OnRefusal;
 
 impl Session {
     /// A QoS 2 message comes again before its PUBREL: it is the same one (v5 [MQTT-4.3.3-10]). Its PUBREC is
     /// repeated, or still waits for the receiver's PUBACK.
     pub(super) fn answer_again(
-        &self,
+        &mut self,
         way: Way,
         identifier: PacketIdentifier,
         exchange: Exchange,
@@ -117,15 +118,39 @@ impl Session {
         exchanges.set(identifier, exchange, most).map_err(|_| End::ExchangesExceeded)
     }
 
-    /// Appends an acknowledgement to the sender of a message that travels this way.
+    /// Acknowledges to the sender of a message that travels this way, when it is the message's turn.
     pub(super) fn acknowledge(
-        &self,
+        &mut self,
         way: Way,
         kind: AcknowledgementKind,
-        packet_identifier: PacketIdentifier,
+        identifier: PacketIdentifier,
         reason_code: ReasonCode,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
+        let due = Due { identifier, reason_code };
+        let order = self.order.as_deref_mut().filter(|_| way == Way::Down);
+        if order.is_some_and(|order| order.is_ready(kind, due)) {
+            self.answer_in_turn(kind, wake);
+        } else {
+            self.write_acknowledgement(way, kind, due, wake);
+        }
+        Ok(())
+    }
+
+    /// Appends those answers to the upstream whose turn has come.
+    pub(super) fn answer_in_turn(&mut self, kind: AcknowledgementKind, wake: &mut Wake<'_>) {
+        while let Some(due) = self.order.as_deref_mut().and_then(|order| order.next(kind)) {
+            self.write_acknowledgement(Way::Down, kind, due, wake);
+        }
+    }
+
+    fn write_acknowledgement(
+        &self,
+        way: Way,
+        kind: AcknowledgementKind,
+        Due { identifier: packet_identifier, reason_code }: Due,
+        wake: &mut Wake<'_>,
+    ) {
         let acknowledgement =
             Acknowledgement { kind, packet_identifier, reason_code, properties: Properties::EMPTY };
         let out = match way {
@@ -134,7 +159,6 @@ impl Session {
         };
         // Four bytes, or five, always fit.
         let _ = acknowledgement.encode(self.version_of(way), out);
-        Ok(())
     }
 }
 

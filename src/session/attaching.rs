@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// An identifier that neither the device nor the proxy is using.
-    fn lend(&mut self) -> Option<PacketIdentifier> {
+    pub(super) fn lend(&mut self) -> Option<PacketIdentifier> {
         let owes =
             |identifier| self.subscriptions.as_deref().is_some_and(|own| own.owes(identifier));
         self.joins.as_deref_mut().and_then(|joins| joins.on(Way::Up).lend(owes))

@@ -41,6 +41,7 @@ impl Session {
             self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
             return Ok(());
         }
+        self.upstream_begins = !connack.session_present;
         self.settle_on(connack.properties);
         self.keep_alive.established(wake.now);
         self.phase = Phase::Running;
@@ -112,16 +113,17 @@ impl Session {
                 added.push(Property::SharedSubscriptionAvailable(0));
             }
         }
-        if self.loses_session && !refused {
-            // The device's session won't be kept, though the upstream wasn't asked to (v5 section 3.2.2.3.2).
-            added.push(Property::SessionExpiryInterval(0));
-        }
+        // What becomes of the device's session, where that isn't what it asked for (v5 section 3.2.2.3.2).
+        let expiry = self.told_expiry.filter(|_| !refused);
+        added.extend(expiry.map(Property::SessionExpiryInterval));
         let assigned = self.assigned.take().filter(|_| !refused);
         added.extend(assigned.as_deref().map(Property::AssignedClientIdentifier));
         dropped.extend(added.iter().map(|property| property.identifier()));
         self.write_changed(connack, &dropped, &added, wake)
     }
 
+    /// Appends CONNACK with other properties, or, where it would be larger than the device takes, without what can be left
+    /// out: what the proxy itself adds, and words for people [MQTT-3.1.2-24].
     fn write_changed(
         &self,
         connack: &Connack<'_>,
@@ -129,10 +131,21 @@ impl Session {
         added: &[Property<'_>],
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
-        let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
-        let given =
-            properties::guard(connack.properties, Way::Down, &self.plan.translator, guarded);
-        let properties = properties::without(given, dropped, added, buffer).map_err(|_| LARGE)?;
-        Connack { properties, ..*connack }.encode(self.version, wake.to_device).map_err(|_| LARGE)
+        let words = [PropertyIdentifier::ReasonString, PropertyIdentifier::UserProperty];
+        let start = wake.to_device.len();
+        for (dropped, added) in [(dropped, added), (&[dropped, &words].concat(), &[])] {
+            let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
+            let given =
+                properties::guard(connack.properties, Way::Down, &self.plan.translator, guarded);
+            let properties =
+                properties::without(given, dropped, added, buffer).map_err(|_| LARGE)?;
+            let written = Connack { properties, ..*connack };
+            written.encode(self.version, wake.to_device).map_err(|_| LARGE)?;
+            if wake.to_device.len() - start <= self.device_takes {
+                return Ok(());
+            }
+            wake.to_device.truncate(start);
+        }
+        Err(LARGE)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::mqtt::{PINGREQ, PropertyBuffer, Qos, ReasonCode, Version};
+use crate::mqtt::{PINGREQ, PacketIdentifier, PropertyBuffer, Qos, ReasonCode, Version};
 use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
 use super::aliases::Aliases;
@@ -16,6 +16,7 @@ use super::feed::Behind;
 use super::held::Held;
 use super::joins::BothJoins;
 use super::keep_alive::KeepAlive;
+use super::order::Order;
 use super::plan::SessionPlan;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
@@ -104,6 +105,8 @@ pub struct Session {
     pub(super) will: Option<Box<EmulatedWill>>,
     /// The device's CONNECT asked for a session that ends with its connection.
     pub(super) ends_with_connection: bool,
+    /// Under which an emulated will was published.
+    pub(super) will_identifier: Option<PacketIdentifier>,
     /// How long the proxy itself keeps the will back, and the seconds that the device's session outlives its connection.
     pub(super) will_delay: Duration,
     pub(super) session_expiry: u32,
@@ -129,6 +132,8 @@ pub struct Session {
     /// Only where a message may become several.
     pub(super) joins: Option<Box<BothJoins>>,
     pub(super) memory: Memory,
+    /// What the upstream is owed, where packets are written anew.
+    pub(super) order: Option<Box<Order>>,
     /// What one side grants and the other side's version has no word for.
     pub(super) bounds: Bounds,
     /// Only where the upstream wants devices attached.
@@ -136,8 +141,11 @@ pub struct Session {
     pub(super) client_identifier: Box<str>,
     /// The upstream's, until the shell takes it.
     pub(super) upstream_identifier: Box<str>,
-    /// The device asked for a session that outlives the connection, and the upstream's platform has none.
-    pub(super) loses_session: bool,
+    /// The upstream has no session of an older connection, and the device has begun nothing new in this one.
+    pub(super) upstream_begins: bool,
+    /// The seconds that the device's session outlives its connection, where that isn't what it asked for: 0 where the
+    /// upstream's platform keeps none.
+    pub(super) told_expiry: Option<u32>,
     /// By the side that packets come from, whether some were left.
     pub(super) behind: Behind,
     refusal: Option<(Way, Refusal)>,
@@ -161,10 +169,12 @@ impl Session {
             subscriptions: None,
             will: None,
             ends_with_connection: false,
+            will_identifier: None,
             will_delay: Duration::ZERO,
             session_expiry: 0,
             lingers: false,
             memory: Memory::default(),
+            order: None,
             passage: Passage::Verbatim,
             device_takes: limits.packet_size_max,
             upstream_takes: limits.packet_size_max,
@@ -181,7 +191,8 @@ impl Session {
             attachments: plan.translator.attaches().then(Box::default),
             client_identifier: "".into(),
             upstream_identifier: "".into(),
-            loses_session: false,
+            upstream_begins: false,
+            told_expiry: None,
             behind: Behind::default(),
             refusal: None,
             plan,

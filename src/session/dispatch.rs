@@ -1,8 +1,8 @@
 //! Which packet goes where: what each side may send in which phase.
 
 use crate::mqtt::{
-    AcknowledgementKind, Disconnect, PINGREQ, PINGRESP, PacketIdentifier, PacketType, Publish, RawPacket,
-    Version, WireError, next_packet,
+    AcknowledgementKind, Disconnect, PINGREQ, PINGRESP, PacketIdentifier, PacketType, Publish,
+    RawPacket, Version, WireError, next_packet,
 };
 
 use crate::translate::Way;

@@ -15,8 +15,10 @@ const PROLONGED: End =
 const NOT_FROM_SERVERS: End =
     End::UpstreamProtocol("a session expiry in the DISCONNECT of a server");
 
-/// v5 section 3.14.2.1: only clients have wills.
-const WILL_OF_SERVER: End =
+/// [MQTT-3.14.2-1].
+const CODE_OF_SERVER: End =
+    End::DeviceProtocol("a reason code in DISCONNECT that only servers send");
+const CODE_OF_CLIENT: End =
     End::UpstreamProtocol("a reason code in DISCONNECT that only clients send");
 
 impl Session {
@@ -109,7 +111,7 @@ impl Session {
         }
         let Scratch { properties: buffer, guarded, .. } = &mut *wake.scratch;
         let mut kept = properties::guard(given.properties, way, &self.plan.translator, guarded);
-        if self.loses_session && way == Way::Up {
+        if self.told_expiry == Some(0) && way == Way::Up {
             // What CONNECT didn't ask for can't be prolonged (v5 section 3.14.2.2.2).
             let dropped = [PropertyIdentifier::SessionExpiryInterval];
             kept = properties::without(kept, &dropped, &[], buffer).unwrap_or(Properties::EMPTY);
@@ -133,6 +135,9 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
+        if disconnect.reason_code.is_of_servers() {
+            return Err(CODE_OF_SERVER);
+        }
         if let Some(seconds) = properties::session_expiry(disconnect.properties) {
             if seconds > 0 && self.ends_with_connection {
                 return Err(PROLONGED);
@@ -163,7 +168,7 @@ impl Session {
             return Err(NOT_FROM_SERVERS);
         }
         if disconnect.reason_code == ReasonCode::DisconnectWithWillMessage {
-            return Err(WILL_OF_SERVER);
+            return Err(CODE_OF_CLIENT);
         }
         self.pass_disconnect(Way::Down, disconnect, raw, wake);
         self.phase = Phase::Ended(End::UpstreamDisconnected(disconnect.reason_code));

@@ -21,8 +21,6 @@ const TOO_MANY: Refusal =
     Refusal::new(Reason::QueueOverflow, "more parts than the receiver's Receive Maximum");
 const JOINS_FULL: Refusal =
     Refusal::new(Reason::QueueOverflow, "more messages in parts are on their way than the limit");
-const SENT_TWICE: Refusal =
-    Refusal::new(Reason::QueueOverflow, "the message is still on its way in parts");
 
 /// What the receiver of a message is.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +29,15 @@ struct Receiver {
     granted: Granted,
     /// Bytes of a packet at most.
     takes: usize,
+    past: Past,
+}
+
+/// Whether a receiver may have been sent a message before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Past {
+    Possible,
+    /// Its session has just begun, and nobody sends a message twice in one connection.
+    None,
 }
 
 impl Receiver {
@@ -78,8 +85,11 @@ impl Session {
         let aliases = aliases.as_deref_mut().filter(|_| receiver.speaks_5());
         let aliases = aliases.map(|aliases| aliases.assigned(way));
         let mut joins = joins.as_deref_mut().map(|joins| joins.on(way));
-        let identifiers =
-            identifiers(publish, &parts, joins.as_deref_mut(), plan.limits.exchanges_max)?;
+        // The device's SUBSCRIBE and UNSUBSCRIBE take their identifiers from the same ones as its messages.
+        let owes = subscriptions.as_deref().filter(|_| way == Way::Up);
+        let is_owed = |identifier| owes.is_some_and(|own| own.owes(identifier));
+        let most = plan.limits.exchanges_max;
+        let identifiers = identifiers(publish, &parts, joins.as_deref_mut(), most, &is_owed)?;
         let out = match way {
             Way::Up => &mut *wake.to_upstream,
             Way::Down => &mut *wake.to_device,
@@ -104,14 +114,14 @@ impl Session {
 
     fn receiver(&self, way: Way) -> Receiver {
         let version = self.version_toward(way);
-        match way {
-            Way::Up => {
-                Receiver { version, granted: self.bounds.upstream, takes: self.upstream_takes }
-            }
-            Way::Down => {
-                Receiver { version, granted: Granted::default(), takes: self.device_takes }
-            }
-        }
+        // 3.1 lets a device send a message again whenever it thinks fit.
+        let begins = way == Way::Up && self.upstream_begins && self.version > Version::V31;
+        let past = if begins { Past::None } else { Past::Possible };
+        let (granted, takes) = match way {
+            Way::Up => (self.bounds.upstream, self.upstream_takes),
+            Way::Down => (Granted::default(), self.device_takes),
+        };
+        Receiver { version, granted, takes, past }
     }
 
     /// What an upstream that knows no subscription options can't have looked at.
@@ -187,8 +197,9 @@ impl Writing<'_> {
             Alias::New(_) | Alias::None => message.topic_name,
         };
         let written = Publish {
-            // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2].
-            dup: self.publish.dup && qos != Qos::AtMostOnce,
+            // MQTT has no DUP at QoS 0 [MQTT-3.3.1-2], and whether it is set is this receiver's matter alone
+            // (3.1.1 [MQTT-3.3.1-3]).
+            dup: self.publish.dup && qos != Qos::AtMostOnce && self.receiver.past == Past::Possible,
             qos,
             retain: message.retain && !self.receiver.strips_retain(),
             topic_name,
@@ -207,15 +218,13 @@ fn identifiers(
     parts: &Parts<'_>,
     joins: Option<&mut Joins>,
     most: usize,
+    is_owed: &dyn Fn(PacketIdentifier) -> bool,
 ) -> Result<impl Iterator<Item = PacketIdentifier> + Clone + use<>, Refusal> {
     let mut added = Vec::new();
     let awaited = parts.acknowledged();
     if let (Some(own), Some(joins)) = (publish.packet_identifier.filter(|_| awaited > 0), joins) {
-        if joins.is_open(own) {
-            return Err(SENT_TWICE);
-        }
         if parts.count() > 1 {
-            added = joins.start(own, awaited, most).map_err(|_| JOINS_FULL)?;
+            added = joins.start(own, awaited, most, is_owed).map_err(|_| JOINS_FULL)?;
         } else {
             joins.uses(own);
         }

@@ -1,6 +1,6 @@
 //! Packets put aside: one that has to wait (for its receiver's window, for a packet identifier, for an attachment) may not
-//! keep those behind it from being heard, or both sides would wait for each other. Acknowledgements and pings pass it;
-//! everything else keeps its order behind it.
+//! keep those behind it from being heard, or both sides would wait for each other. Only messages and a device's good-bye keep
+//! their places behind it.
 //!
 //! Nothing here has been acknowledged. What is aside when a session ends goes the way of all unacknowledged messages.
 
@@ -83,18 +83,14 @@ impl Held {
     }
 }
 
-/// Whether a packet may pass those that wait: it answers something, and nothing depends on its place among messages. So
-/// does the last word of a server, behind which nothing comes.
+/// Whether a packet may pass those that wait. Messages don't, nor does a device's good-bye, which would leave them unsaid.
+/// Everything else does: a sender is never kept from saying it because a receiver takes no more messages
+/// ([MQTT-3.3.4-8], [MQTT-4.9.0-3]).
 pub(super) fn may_pass(way: Way, raw: RawPacket<'_>) -> bool {
     match raw.packet_type {
-        PacketType::Puback
-        | PacketType::Pubrec
-        | PacketType::Pubrel
-        | PacketType::Pubcomp
-        | PacketType::Pingreq
-        | PacketType::Pingresp => true,
+        PacketType::Publish => false,
         PacketType::Disconnect => way == Way::Down,
-        _ => false,
+        _ => true,
     }
 }
 

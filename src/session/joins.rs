@@ -44,6 +44,14 @@ impl BothJoins {
         }
     }
 
+    /// See [`Joins::is_open`].
+    pub(super) fn is_open(&self, way: Way, identifier: PacketIdentifier) -> bool {
+        match way {
+            Way::Up => self.up.is_open(identifier),
+            Way::Down => self.down.is_open(identifier),
+        }
+    }
+
     /// Those of messages that travel this way.
     pub(super) fn on(&mut self, way: Way) -> &mut Joins {
         match way {
@@ -89,19 +97,20 @@ impl Joins {
         self.used.remove(&identifier);
     }
 
-    /// Starts a join of `parts` messages, and gives the identifiers of all but the first.
+    /// Starts a join of `parts` messages, and gives the identifiers of all but the first. `is_owed` as in [`Joins::lend`].
     pub(super) fn start(
         &mut self,
         own: PacketIdentifier,
         parts: usize,
         most: usize,
+        is_owed: impl Fn(PacketIdentifier) -> bool,
     ) -> Result<Vec<PacketIdentifier>, Full> {
         if self.open.len() + self.added.len() + parts > most.max(1) {
             return Err(Full);
         }
         let mut identifiers = Vec::with_capacity(parts.saturating_sub(1));
         for _ in 1..parts {
-            let free = self.free(Some(own)).ok_or(Full);
+            let free = self.free_of(Some(own), &is_owed).ok_or(Full);
             let free =
                 free.inspect_err(|_| identifiers.iter().for_each(|added| self.forget(added)))?;
             self.added.insert(free, own);
@@ -117,14 +126,9 @@ impl Joins {
         &mut self,
         is_owed: impl Fn(PacketIdentifier) -> bool,
     ) -> Option<PacketIdentifier> {
-        for _ in 0..u16::MAX {
-            let free = self.free(None)?;
-            if !is_owed(free) {
-                self.added.insert(free, free);
-                return Some(free);
-            }
-        }
-        None
+        let free = self.free_of(None, is_owed)?;
+        self.added.insert(free, free);
+        Some(free)
     }
 
     /// The proxy's own packet is acknowledged.
@@ -141,6 +145,20 @@ impl Joins {
 
     fn forget(&mut self, added: &PacketIdentifier) {
         self.added.remove(added);
+    }
+
+    fn free_of(
+        &mut self,
+        own: Option<PacketIdentifier>,
+        is_owed: impl Fn(PacketIdentifier) -> bool,
+    ) -> Option<PacketIdentifier> {
+        for _ in 0..u16::MAX {
+            let free = self.free(own)?;
+            if !is_owed(free) {
+                return Some(free);
+            }
+        }
+        None
     }
 
     fn free(&mut self, own: Option<PacketIdentifier>) -> Option<PacketIdentifier> {
@@ -193,7 +211,7 @@ mod tests {
     #[test]
     fn a_join_is_complete_when_every_part_is() {
         let mut joins = Joins::default();
-        let added = joins.start(id(7), 3, 100).unwrap();
+        let added = joins.start(id(7), 3, 100, |_| false).unwrap();
         assert_eq!(added.len(), 2);
         assert_eq!(joins.acknowledged(id(9), ReasonCode::Success), Joined::Foreign);
         assert_eq!(joins.acknowledged(added[1], ReasonCode::QuotaExceeded), Joined::Waiting);
@@ -207,21 +225,21 @@ mod tests {
     fn added_identifiers_are_free_ones() {
         let mut joins = Joins::default();
         (65_531..=u16::MAX).for_each(|value| joins.uses(id(value)));
-        let first = joins.start(id(1), 2, 100).unwrap();
+        let first = joins.start(id(1), 2, 100, |_| false).unwrap();
         assert_eq!(first, [id(65_530)]);
-        let second = joins.start(id(65_529), 2, 100).unwrap();
+        let second = joins.start(id(65_529), 2, 100, |_| false).unwrap();
         assert_eq!(second, [id(65_528)], "not the sender's own");
         assert!(joins.is_added(id(65_530)) && !joins.is_added(id(65_529)));
-        assert_eq!(joins.start(id(2), 2, 4), Err(Full));
+        assert_eq!(joins.start(id(2), 2, 4, |_| false), Err(Full));
     }
 
     #[test]
     fn without_a_free_identifier_nothing_is_started() {
         let mut joins = Joins::default();
         (3..=u16::MAX).for_each(|value| joins.uses(id(value)));
-        assert_eq!(joins.start(id(1), 3, 100), Err(Full), "only one is free");
+        assert_eq!(joins.start(id(1), 3, 100, |_| false), Err(Full), "only one is free");
         assert!(!joins.is_open(id(1)) && joins.added.is_empty());
         joins.done(id(9));
-        assert_eq!(joins.start(id(1), 3, 100).map(|added| added.len()), Ok(2));
+        assert_eq!(joins.start(id(1), 3, 100, |_| false).map(|added| added.len()), Ok(2));
     }
 }

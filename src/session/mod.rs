@@ -47,6 +47,7 @@ mod forward;
 mod held;
 mod joins;
 mod keep_alive;
+mod order;
 mod parts;
 mod plan;
 mod properties;

@@ -46,10 +46,16 @@ impl Session {
         if let Some((identifier, exchange)) = sent_before(&publish, &self.up) {
             return taken(self.answer_again(Way::Up, identifier, exchange, wake));
         }
+        if self.is_in_parts(Way::Up, &publish) {
+            return Ok(Step::Taken);
+        }
         if self.is_unattached(publish.topic_name) {
             return taken(self.refuse_message(Way::Up, &publish, NOT_ATTACHED, wake));
         }
-        taken(match self.translate(Way::Up, &publish, wake) {
+        let outcome = self.translate(Way::Up, &publish, wake);
+        // What an older connection has left comes first [MQTT-4.4.0-1]; whatever has DUP from here on was sent in this one.
+        self.upstream_begins &= publish.dup || publish.qos == Qos::AtMostOnce;
+        taken(match outcome {
             Ok(Outcome::Later) => return Ok(Step::Later),
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Up, &publish, qos, wake),
             Ok(Outcome::Split(qos)) => self.answer_split(Way::Up, &publish, qos, wake),
@@ -77,14 +83,23 @@ impl Session {
         if let Some((identifier, exchange)) = sent_before(&publish, &self.down) {
             return taken(self.answer_again(Way::Down, identifier, exchange, wake));
         }
+        if self.is_in_parts(Way::Down, &publish) {
+            return Ok(Step::Taken);
+        }
         let heard = self.hears_gateway_error(&publish);
         let answered = |session: &mut Self, wake: &mut Wake<'_>| {
             session.answer_locally(Way::Down, &publish, ReasonCode::Success, wake)
         };
         taken(match self.translate(Way::Down, &publish, wake) {
             Ok(Outcome::Later) => return Ok(Step::Later),
-            Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Down, &publish, qos, wake),
-            Ok(Outcome::Split(qos)) => self.answer_split(Way::Down, &publish, qos, wake),
+            Ok(Outcome::Sent(qos)) => {
+                self.owe_answer(&publish, qos);
+                self.answer_clamped(Way::Down, &publish, qos, wake)
+            }
+            Ok(Outcome::Split(qos)) => {
+                self.owe_answer(&publish, qos);
+                self.answer_split(Way::Down, &publish, qos, wake)
+            }
             Ok(Outcome::Nothing) => answered(self, wake),
             Ok(Outcome::NotAskedFor) | Err(_) if heard => answered(self, wake),
             Ok(Outcome::NotAskedFor) => {
@@ -93,6 +108,21 @@ impl Session {
             }
             Err(refusal) => self.refuse_message(Way::Down, &publish, refusal, wake),
         })
+    }
+
+    /// The device is going to answer a message of the upstream.
+    fn owe_answer(&mut self, publish: &Publish<'_>, sent: Qos) {
+        if let Some(identifier) = publish.packet_identifier.filter(|_| sent > Qos::AtMostOnce) {
+            self.order.get_or_insert_default().awaits(publish.qos, identifier);
+        }
+    }
+
+    /// Whether a message is still on its way in parts: it has come again, and nobody is acknowledged before all parts are.
+    fn is_in_parts(&self, way: Way, publish: &Publish<'_>) -> bool {
+        let joins = self.joins.as_deref();
+        publish
+            .packet_identifier
+            .is_some_and(|own| joins.is_some_and(|joins| joins.is_open(way, own)))
     }
 
     /// A message that goes on as it came.

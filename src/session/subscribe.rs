@@ -98,7 +98,8 @@ impl Session {
             .map(|subscription| subscription.topic_filter.into())
             .collect();
         let asked = wanted.filters.len();
-        let mut owed = Owed { kind: OwedKind::Suback, answers, filters, asked };
+        let removed = Vec::new();
+        let mut owed = Owed { kind: OwedKind::Suback, answers, filters, asked, removed };
         if wanted.filters.is_empty() {
             return self.answer_subscribe(subscribe, &owed, wake);
         }

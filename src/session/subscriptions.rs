@@ -95,6 +95,16 @@ pub(super) struct Owed {
     pub(super) filters: Vec<Box<str>>,
     /// How many filters the upstream was asked for, so many codes has its answer.
     pub(super) asked: usize,
+    /// What UNSUBSCRIBE has removed, by the place of its answer.
+    pub(super) removed: Vec<(usize, Removed)>,
+}
+
+/// A filter of the device that was removed.
+#[derive(Debug)]
+pub(super) struct Removed {
+    entry: Entry,
+    /// The upstream filters that no other filter needs.
+    pub(super) free: Vec<String>,
 }
 
 impl Owed {
@@ -274,12 +284,22 @@ impl Subscriptions {
         }
     }
 
-    /// Removes a filter. Returns the upstream filters that no other filter needs; `None` when it isn't there.
-    pub(super) fn remove(&mut self, filter: &str) -> Option<Vec<Box<str>>> {
+    /// Removes a filter; `None` when it isn't there.
+    pub(super) fn remove(&mut self, filter: &str) -> Option<Removed> {
         let place = self.entries.iter().position(|entry| *entry.filter == *filter)?;
-        let removed = self.entries.swap_remove(place);
-        self.bytes = self.bytes.saturating_sub(removed.bytes());
-        Some(removed.upstream.into_iter().filter(|upstream| !self.needs(upstream)).collect())
+        let entry = self.entries.swap_remove(place);
+        self.bytes = self.bytes.saturating_sub(entry.bytes());
+        let free = entry.upstream.iter().filter(|upstream| !self.needs(upstream));
+        let free = free.map(|upstream| String::from(&**upstream)).collect();
+        Some(Removed { entry, free })
+    }
+
+    /// A filter stays after all, unless the device has asked for it again.
+    pub(super) fn put_back(&mut self, removed: Removed) {
+        if !self.has(&removed.entry.filter) {
+            self.bytes += removed.entry.bytes();
+            self.entries.push(removed.entry);
+        }
     }
 
     /// Whether some filter of the device needs this upstream filter.
@@ -344,9 +364,10 @@ mod tests {
         subscriptions.add(&asked("b/in", Qos::AtLeastOnce), &wide);
         assert_eq!((subscriptions.len(), subscriptions.bytes()), (2, 14));
         assert_eq!(subscriptions.highest_qos("c/#"), Some(Qos::AtLeastOnce));
-        assert_eq!(subscriptions.remove("a/in"), Some(vec![]));
-        assert_eq!(subscriptions.remove("a/in"), None);
-        assert_eq!(subscriptions.remove("b/in"), Some(vec!["c/#".into()]));
+        let mut free = |filter| subscriptions.remove(filter).map(|removed| removed.free);
+        assert_eq!(free("a/in"), Some(vec![]));
+        assert_eq!(free("a/in"), None);
+        assert_eq!(free("b/in"), Some(vec!["c/#".into()]));
         assert_eq!((subscriptions.len(), subscriptions.bytes()), (0, 0));
     }
 

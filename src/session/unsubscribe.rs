@@ -43,15 +43,21 @@ impl Session {
     ) -> Result<(), End> {
         let mut wanted = Wanted::default();
         let most = self.plan.limits.subscriptions_max;
-        let answers: Vec<Answer> = unsubscribe
-            .topic_filters()
-            .enumerate()
-            .map(|(at, filter)| match at < most {
-                true => self.remove_subscription(filter, at, own, &mut wanted),
+        let mut removed = Vec::new();
+        let mut answers = Vec::new();
+        for (at, filter) in unsubscribe.topic_filters().enumerate() {
+            let known = own.remove(filter);
+            answers.push(match known {
                 // There can't be so many.
-                false => NOT_THERE,
-            })
-            .collect();
+                _ if at >= most => NOT_THERE,
+                Some(known) => {
+                    let answer = answer_to_unsubscribe(&known.free, at, &mut wanted);
+                    removed.push((at, known));
+                    answer
+                }
+                None => self.remove_unknown(filter, at, own, &mut wanted),
+            });
+        }
         let identifier = unsubscribe.packet_identifier;
         if wanted.filters.is_empty() {
             let codes: Vec<u8> = answers.iter().map(|answer| answer.code(&[])).collect();
@@ -60,35 +66,50 @@ impl Session {
         if !own.may_owe(&self.plan.limits) {
             return Err(End::ExchangesExceeded);
         }
-        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
-        let translator = &self.plan.translator;
-        let buffer = &mut wake.scratch.properties;
-        let properties = properties::guard(unsubscribe.properties, Way::Up, translator, buffer);
-        encode_unsubscribe(
-            self.upstream_version,
-            identifier,
-            properties,
-            &filters,
-            wake.to_upstream,
-        )
-        .map_err(|_| LARGE)?;
-        let asked = filters.len();
-        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked };
+        let from = wake.to_upstream.len();
+        self.write_unsubscribe(unsubscribe, &wanted, wake)?;
+        if wake.to_upstream.len() - from > self.upstream_takes {
+            // The upstream can't have been asked for these either.
+            wake.to_upstream.truncate(from);
+            return self.answer_unsubscribe(
+                identifier,
+                &vec![NOT_THERE.code(&[]); answers.len()],
+                wake,
+            );
+        }
+        let asked = wanted.filters.len();
+        let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked, removed };
         own.owe(identifier, owed);
         Ok(())
     }
 
-    fn remove_subscription(
+    /// Appends the upstream's UNSUBSCRIBE.
+    fn write_unsubscribe(
+        &self,
+        unsubscribe: &Unsubscribe<'_>,
+        wanted: &Wanted,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let filters: Vec<&str> = wanted.filters.iter().map(String::as_str).collect();
+        let (translator, version) = (&self.plan.translator, self.upstream_version);
+        let buffer = &mut wake.scratch.properties;
+        let properties = match version == Version::V5 {
+            true => properties::guard(unsubscribe.properties, Way::Up, translator, buffer),
+            false => Properties::EMPTY,
+        };
+        let identifier = unsubscribe.packet_identifier;
+        encode_unsubscribe(version, identifier, properties, &filters, wake.to_upstream)
+            .map_err(|_| LARGE)
+    }
+
+    /// A filter that the session doesn't know.
+    fn remove_unknown(
         &self,
         filter: &str,
         at: usize,
-        own: &mut Subscriptions,
+        own: &Subscriptions,
         wanted: &mut Wanted,
     ) -> Answer {
-        if let Some(free) = own.remove(filter) {
-            let free: Vec<String> = free.into_iter().map(String::from).collect();
-            return answer_to_unsubscribe(&free, at, wanted);
-        }
         if own.began_clean() && self.upstream_version != Version::V5 {
             // The upstream would have no word for it.
             return NOT_THERE;
@@ -137,6 +158,12 @@ impl Session {
         let given =
             if self.upstream_version == Version::V5 { unsuback.reason_codes } else { &done };
         let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(given)).collect();
+        // What the upstream refuses to delete goes on being delivered.
+        for (at, known) in owed.removed {
+            if codes.get(at).is_some_and(|code| *code >= 0x80) {
+                own.put_back(known);
+            }
+        }
         self.answer_unsubscribe(unsuback.packet_identifier, &codes, wake)
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::dialect::{SessionRule, WillRule};
 use crate::mqtt::{
-    Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, ReasonCode,
-    Version, Will,
+    Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, Publish, Qos,
+    ReasonCode, Version, Will,
 };
 use crate::translate::{
     ConnectPlan, ConnectRefusal, Incoming, Memory, Outgoing, Reason, Refusal, Way,
@@ -19,7 +19,7 @@ use super::connect::{NOT_ENCODED, Refused};
 use super::conversation::{Scratch, Session, Wake};
 use super::properties;
 use super::subscriptions::{Options, Subscriptions};
-use super::will::{EmulatedWill, encode_will};
+use super::will::EmulatedWill;
 
 const SPLIT_WILL: Refusal =
     Refusal::new(Reason::PayloadShape, "a will has to become one message, and this one doesn't");
@@ -105,13 +105,21 @@ impl Session {
         };
         let subscriptions = subscriptions.with_unknown(open).with_options(options);
         self.subscriptions = Some(Box::new(subscriptions));
-        let expiry = given.find(PropertyIdentifier::SessionExpiryInterval);
-        // Before 5 a session that begins clean ends with its connection.
-        let ends = connect.clean_start && self.upstream_version != Version::V5;
-        self.loses_session = (clean || ends) && expiry.is_some();
-        if self.loses_session {
-            self.session_expiry = 0;
-        }
+        self.told_expiry = self.kept_for(connect, clean).filter(|_| self.version == Version::V5);
+        self.session_expiry = self.told_expiry.unwrap_or(self.session_expiry);
+    }
+
+    /// How long the device's session is kept, if that isn't as long as it asked for. Before 5 a session that begins clean
+    /// ends with its connection, and any other one never ends.
+    fn kept_for(&self, connect: &Connect<'_>, clean: bool) -> Option<u32> {
+        let asked = self.session_expiry;
+        let kept = match self.upstream_version {
+            _ if clean => 0,
+            Version::V5 => asked,
+            Version::V31 | Version::V311 if connect.clean_start => 0,
+            Version::V31 | Version::V311 => u32::MAX,
+        };
+        (kept != asked).then_some(kept)
     }
 
     /// A client identifier for who has none, where the upstream wouldn't say which one it took
@@ -219,13 +227,10 @@ impl Session {
                 return Err(refused(SPLIT_WILL));
             };
             self.delay_will(given, limits.will);
-            if limits.will == WillRule::Emulate {
-                // What couldn't be published later is refused now.
-                let encoded = encode_will(&sent, self.upstream_version, &mut Vec::new());
-                encoded.map_err(|_| refused(NOT_ENCODED))?;
-                self.will = Some(Box::new(EmulatedWill::of(given)));
-            } else {
-                will = Some(self.carried_will(given, &sent, buffer).map_err(refused)?);
+            let carried = self.carried_will(given, &sent, buffer).map_err(refused)?;
+            match limits.will {
+                WillRule::Emulate => self.keep_will(given, &carried).map_err(refused)?,
+                WillRule::Carry => will = Some(carried),
             }
             wake.tally.message(Way::Up, translated.notes());
         }
@@ -262,6 +267,26 @@ impl Session {
         Ok(Will { topic_name, payload, qos, retain, properties })
     }
 
+    /// A will that the proxy keeps. What couldn't be published later is refused now.
+    fn keep_will(&mut self, given: &Will<'_>, carried: &Will<'_>) -> Result<(), Refusal> {
+        let kept = without_delay(carried.properties)?;
+        let Will { topic_name, payload, retain, .. } = *carried;
+        let probe = Publish {
+            dup: false,
+            qos: Qos::AtMostOnce,
+            retain,
+            topic_name,
+            packet_identifier: None,
+            properties: kept.properties(),
+            payload,
+        };
+        probe.encode(self.upstream_version, &mut Vec::new()).map_err(|_| NOT_ENCODED)?;
+        self.will = Some(Box::new(EmulatedWill::of(given, kept)));
+        // Its packet identifier has to be none of the device's.
+        self.joins.get_or_insert_default();
+        Ok(())
+    }
+
     /// Whoever the proxy keeps the will's delay for: an upstream of 3.x knows none, and a platform without wills has the
     /// will published by the proxy. The session's end ends it, too (v5 section 3.1.3.2.2).
     fn delay_will(&mut self, given: &Will<'_>, rule: WillRule) {
@@ -274,6 +299,16 @@ impl Session {
         let delay = Duration::from_secs(u64::from(delay));
         self.will_delay = delay.min(self.plan.limits.will_delay_max);
     }
+}
+
+/// The properties of a will that the proxy publishes itself.
+fn without_delay(properties: Properties<'_>) -> Result<PropertyBuffer, Refusal> {
+    let mut own = PropertyBuffer::new();
+    let delay = PropertyIdentifier::WillDelayInterval;
+    for property in properties.iter().filter(|property| property.identifier() != delay) {
+        own.push(property).map_err(|_| NOT_ENCODED)?;
+    }
+    Ok(own)
 }
 
 fn refused_text(refusal: ConnectRefusal) -> Refused {

@@ -5,16 +5,21 @@
 use std::time::Duration;
 
 use crate::mqtt::{
-    Acknowledgement, Disconnect, EncodeError, PacketIdentifier, PacketType, Properties, Publish,
-    Qos, RawPacket, ReasonCode, Version, Will,
+    Acknowledgement, Disconnect, PacketType, Properties, PropertyBuffer, Publish, Qos, RawPacket,
+    ReasonCode, Will,
 };
-use crate::translate::{Incoming, Outgoing, Reason, Refusal, Way};
+use crate::translate::{Incoming, Reason, Refusal, Way};
 
 use super::attaching::NOT_ATTACHED;
+use super::bounds::Availability;
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
 use super::held::is_lost;
 
+const LARGE: Refusal = Refusal::new(
+    Reason::PayloadTooLarge,
+    "the will is larger than the upstream's Maximum Packet Size",
+);
 const NOTHING: Refusal =
     Refusal::new(Reason::PayloadShape, "the will has become something that can't be sent");
 
@@ -26,37 +31,16 @@ pub(super) struct EmulatedWill {
     payload: Box<[u8]>,
     qos: Qos,
     retain: bool,
+    /// Under the upstream's names; empty before 5.
+    properties: PropertyBuffer,
 }
-
-/// The packet identifier of an emulated will. The device is gone, so none of its own exchanges goes on.
-const WILL_IDENTIFIER: Option<PacketIdentifier> = PacketIdentifier::new(u16::MAX);
 
 impl EmulatedWill {
-    /// The will of a CONNECT.
-    pub(super) fn of(given: &Will<'_>) -> Self {
+    /// The will of a CONNECT, with the properties that it is published with.
+    pub(super) fn of(given: &Will<'_>, properties: PropertyBuffer) -> Self {
         let Will { topic_name, payload, qos, retain, .. } = *given;
-        Self { topic_name: topic_name.into(), payload: payload.into(), qos, retain }
+        Self { topic_name: topic_name.into(), payload: payload.into(), qos, retain, properties }
     }
-}
-
-/// Appends a translated will as the PUBLISH that it becomes, and says its QoS: 2 would need a second step after the
-/// device is gone.
-pub(super) fn encode_will(
-    will: &Outgoing<'_>,
-    version: Version,
-    out: &mut Vec<u8>,
-) -> Result<Qos, EncodeError> {
-    let qos = will.qos.min(Qos::AtLeastOnce);
-    let publish = Publish {
-        dup: false,
-        qos,
-        retain: will.retain,
-        topic_name: will.topic_name,
-        packet_identifier: WILL_IDENTIFIER.filter(|_| qos != Qos::AtMostOnce),
-        properties: Properties::EMPTY,
-        payload: will.payload,
-    };
-    publish.encode(version, out).map(|()| qos)
 }
 
 impl Session {
@@ -101,18 +85,38 @@ impl Session {
         }
     }
 
-    /// Appends the will, as it was found to be possible when CONNECT was checked.
+    /// Appends the will, as far as the upstream takes it. QoS 2 would need a second step after the device is gone.
     fn publish_will(&mut self, will: &EmulatedWill, wake: &mut Wake<'_>) -> Result<Qos, Refusal> {
-        let EmulatedWill { topic_name, payload, qos, retain } = will;
+        let EmulatedWill { topic_name, payload, qos, retain, properties } = will;
         if self.is_unattached(topic_name) {
             return Err(NOT_ATTACHED);
         }
+        let granted = self.bounds.upstream;
+        let lent = self.lend();
         let message = Incoming { topic_name, payload, qos: *qos, retain: *retain };
-        let Self { plan, memory, upstream_version, .. } = self;
+        let Self { plan, memory, upstream_version, upstream_takes, .. } = self;
         let names = &mut wake.scratch.names;
         let translated = plan.translator.publish(Way::Up, &message, memory, names)?;
         let first = translated.messages().next().ok_or(NOTHING)?;
-        encode_will(&first, *upstream_version, wake.to_upstream).map_err(|_| NOTHING)
+        let qos = first.qos.min(Qos::AtLeastOnce).min(granted.qos_max);
+        let publish = Publish {
+            dup: false,
+            qos,
+            retain: first.retain && granted.retain == Availability::Available,
+            topic_name: first.topic_name,
+            packet_identifier: lent.filter(|_| qos != Qos::AtMostOnce),
+            properties: properties.properties(),
+            payload: first.payload,
+        };
+        let start = wake.to_upstream.len();
+        let written = publish.encode(*upstream_version, wake.to_upstream).map_err(|_| NOTHING);
+        let fits = wake.to_upstream.len() - start <= *upstream_takes;
+        if let Err(refusal) = written.and(if fits { Ok(()) } else { Err(LARGE) }) {
+            wake.to_upstream.truncate(start);
+            return Err(refusal);
+        }
+        self.will_identifier = publish.packet_identifier;
+        Ok(qos)
     }
 
     /// A packet for a device that is gone. Only the answer to the will matters: nothing else may be
@@ -129,7 +133,7 @@ impl Session {
         if raw.packet_type == PacketType::Puback {
             let given = Acknowledgement::decode(raw, self.upstream_version)
                 .map_err(End::UpstreamMalformed)?;
-            if WILL_IDENTIFIER == Some(given.packet_identifier) {
+            if self.will_identifier == Some(given.packet_identifier) {
                 self.say_good_bye(end, wake);
             }
         }
