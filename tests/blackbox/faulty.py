@@ -24,6 +24,7 @@ class Connection:
     count = 0
     goodbye = False
     seen = False
+    spared = False
 
     def body(self, p):
         return 1 + length_bytes(p)
@@ -105,6 +106,12 @@ class Connection:
         if p[0] == 0xE0 and len(p) > 2:
             p = p[:2] + b"\x83" + p[3:]
         return [(direction, p)]
+
+    def harsh(self, direction, p):
+        """Closes on the first packet behind CONNECT; bystanders live."""
+        self.count += direction == "up" and b"bystander-" not in p and not self.spared
+        self.spared |= p[0] == CONNECT and b"bystander-" in p
+        return [("end", b"")] if self.count > 1 else [(direction, p)]
 
     def reset(self, direction, p):
         """Clean start for everyone, and another keep alive."""

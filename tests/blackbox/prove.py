@@ -1,6 +1,7 @@
 """Proves that every test can fail: runs those that survived so far against each kind of faulty proxy, until none is left.
 
-`tests/clients/venv/bin/python tests/blackbox/prove.py`. Takes about ten minutes; exit status 1 if a test outlives all faults.
+`tests/clients/venv/bin/python tests/blackbox/prove.py [FAULT …] [test_….py …]`, all of either by default. Takes about ten minutes; exit
+status 1 if a test outlives all faults.
 """
 
 import os
@@ -10,8 +11,10 @@ import sys
 import tempfile
 import xml.etree.ElementTree as xml
 
-MODES = "corrupt lose strip flatten welcoming deaf fragile eager reset hasty polite unretain twice lower own_pings no_pings cling grant"
+MODES = "straight harsh corrupt lose strip flatten welcoming deaf fragile eager reset hasty polite unretain twice lower own_pings no_pings cling grant"
 HERE = pathlib.Path(__file__).parent
+MODES_CHOSEN = [a for a in sys.argv[1:] if not a.endswith(".py")] or MODES.split()
+FILES_CHOSEN = [a for a in sys.argv[1:] if a.endswith(".py")] or [str(HERE)]
 
 
 def run(mode, only):
@@ -21,7 +24,7 @@ def run(mode, only):
         names = pathlib.Path(folder) / "names"
         names.write_text("\n".join(only))
         command = [sys.executable, "-m", "pytest", "-q", "-n", "6", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        command += [f"@{names}"] if only else [str(HERE)]
+        command += [f"@{names}"] if only else FILES_CHOSEN
         # A failing test waits for its deadline. The last few may take their time: some need it, to see a keep alive run out.
         deadline = "10" if 0 < len(only) < 30 else "3"
         environment = {**os.environ, "BLACKBOX_STAND_IN": f"faulty:{mode}", "BLACKBOX_DEADLINE": deadline}
@@ -37,7 +40,7 @@ def run(mode, only):
 
 
 survivors = []
-for mode in sys.argv[1:] or MODES.split():
+for mode in MODES_CHOSEN:
     survivors, killed = run(mode, survivors)
     print(f"{mode}: {len(killed)} tests fail, {len(survivors)} have not failed yet", flush=True)
     if not survivors:

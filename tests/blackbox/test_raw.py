@@ -140,43 +140,6 @@ def test_no_ack_before_the_broker_has_it(stage):
     return seen
 
 
-# What is sent on a live connection, and closes it.
-VIOLATIONS = {
-    "wildcard-plus-in-topic": lambda v: wire.publish("a/+/b", b"x", version=v),
-    "wildcard-hash-in-topic": lambda v: wire.publish("a/#", b"x", version=v),
-    "empty-topic": lambda v: wire.publish("", b"x", version=v),
-    "nul-in-topic": lambda v: wire.publish("a\0b", b"x", version=v),
-    "broken-utf-8-in-topic": lambda v: wire.publish(b"a\xff\xfe", b"x", version=v),
-    "surrogate-in-topic": lambda v: wire.publish(b"a\xed\xa0\x80", b"x", version=v),
-    "qos-3": lambda v: wire.packet(0x36, wire.text("a") + b"\0\1" + (b"\0" if v == 5 else b"") + b"x"),
-    "packet-identifier-0": lambda v: wire.publish("a", b"x", 1, 0, version=v),
-    "topic-longer-than-packet": lambda v: wire.packet(0x30, b"\xff\xffab"),
-    "filter-hash-in-the-middle": lambda v: wire.subscribe("a/#/b", version=v),
-    "filter-plus-in-a-level": lambda v: wire.subscribe("a/b+", version=v),
-    "filter-hash-in-a-level": lambda v: wire.subscribe("a#", version=v),
-    "filter-empty": lambda v: wire.subscribe("", version=v),
-    "filter-qos-3": lambda v: wire.subscribe("a", qos=3, version=v),
-    "subscribe-nothing": lambda v: wire.subscribe(version=v),
-    "subscribe-wrong-flags": lambda v: wire.subscribe("a", version=v, first=0x80),
-    "unsubscribe-nothing": lambda v: wire.unsubscribe(version=v),
-    "remaining-length-of-5-bytes": lambda v: "30ffffffff01",
-    "reserved-packet-type-0": lambda v: "0000",
-    "server-packet-connack": lambda v: "20020000",
-    "pubrel-wrong-flags": lambda v: "60020001",
-}
-
-
-@scenario(*RAW)
-def test_second_connect(stage):
-    """A second CONNECT closes the connection. (Mosquitto forgets the will on this occasion, against the specification: not compared.)"""
-    well = bystander(stage)
-    raw, connack = open_session(stage)
-    verdict = raw.send(wire.connect("raw", version=stage.version)).verdict()
-    assert verdict["end"] == "closed"
-    stage.broker.gone("raw")
-    return connack, types(verdict), well()
-
-
 @scenario(*RAW)
 def test_publish_to_system_topics(stage):
     """Mosquitto closes the session of a device that publishes below $SYS: after a PUBACK, where one is due."""
@@ -189,73 +152,6 @@ def test_publish_to_system_topics(stage):
     got = observer.until(b"end")
     assert got == []
     return verdicts, got
-
-
-@scenario(*RAW, cases=VIOLATIONS)
-def test_violation(stage, violation):
-    """A violation closes the session that committed it; its will is published; nobody else notices."""
-    well = bystander(stage)
-    observer = stage.observer("#")
-    raw, connack = open_session(stage, will=("raw/will", "gone"))
-    assert raw.ping()
-    verdict = raw.send(violation(stage.version)).verdict()
-    assert verdict["end"] == "closed", verdict
-    first = observer.next()
-    assert first["topic"] == "raw/will", first
-    return connack, types(verdict), well()
-
-
-# What is sent first, instead of a CONNECT, and closes the connection.
-OPENINGS = {
-    "zeros": lambda v: "00" * 64,
-    "ones": lambda v: "ff" * 64,
-    "http": lambda v: b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "tls": lambda v: "16030100a5010000a10303" + "5a" * 160,
-    "publish": lambda v: wire.publish("a", b"x", version=v),
-    "subscribe": lambda v: wire.subscribe("a", version=v),
-    "pingreq": lambda v: wire.PINGREQ,
-    "disconnect": lambda v: wire.DISCONNECT,
-    "connect-with-flags": lambda v: b"\x11" + wire.connect("raw", version=v)[1:],
-    "connect-reserved-bit": lambda v: wire.connect("raw", version=v, flags=0x01),
-    "connect-will-qos-3": lambda v: wire.connect("raw", version=v, will=("w", "x"), flags=0x18),
-    "connect-will-qos-without-will": lambda v: wire.connect("raw", version=v, flags=0x08),
-    "connect-other-protocol": lambda v: wire.connect("raw", version=v).replace(b"MQTT", b"MQTX"),
-    "connect-empty": lambda v: "1000",
-    "connect-cut-short": lambda v: wire.packet(0x10, wire.connect("raw", version=v)[2:-2]),
-    "connect-nul-in-identifier": lambda v: wire.connect("r\0w", version=v),
-    "connect-broken-utf-8-in-identifier": lambda v: wire.connect(b"r\xc3\x28", version=v),
-    "connect-will-topic-wildcard": lambda v: wire.connect("raw", version=v, will=("w/#", "x")),
-}
-
-
-@scenario(*RAW, cases=OPENINGS)
-def test_opening(stage, opening):
-    """First bytes that are no CONNECT close the connection, unaccepted; nobody else notices."""
-    well = bystander(stage)
-    raw = stage.raw()
-    verdict = raw.send(opening(stage.version)).verdict()
-    assert verdict["end"] == "closed", verdict
-    assert not any(p.startswith("2002") and p.endswith("0000") for p in verdict["packets"]), verdict
-    return well()
-
-
-@scenario(*RAW)
-def test_unknown_protocol_level(stage):
-    """Refused with the return code for it."""
-    raw = stage.raw()
-    raw.send(wire.connect("raw", version=4).replace(b"MQTT\x04", b"MQTT\x06"))
-    verdict = raw.verdict()
-    assert verdict["end"] == "closed"
-    assert verdict["packets"] and verdict["packets"][0].startswith("20")
-    return verdict
-
-
-@scenario("raw-v311")
-def test_empty_identifier_without_clean_session(stage):
-    """3.1.1: return code 2, identifier rejected."""
-    verdict = stage.raw().send(wire.connect("", clean=False)).verdict()
-    assert verdict == {"packets": ["20020002"], "end": "closed"}
-    return verdict
 
 
 @scenario(*RAW, users={"alice": "right"}, allow_anonymous="false")
@@ -341,59 +237,6 @@ def test_session_expiry_changed_by_disconnect(stage):
     raw, connack = open_session(stage, clean=False, properties=bytes.fromhex("110000012c"))
     assert connack[4:6] == "00"
     return verdict, connack
-
-
-@scenario("raw-v5")
-def test_unknown_topic_alias(stage):
-    """An alias that was never given a topic closes the session."""
-    well = bystander(stage)
-    raw, connack = open_session(stage)
-    verdict = raw.send(wire.publish("", b"x", version=5, properties=bytes.fromhex("230005"))).verdict()
-    assert verdict["end"] == "closed"
-    return connack, types(verdict), well()
-
-
-@scenario("raw-v5")
-def test_topic_alias_above_the_maximum(stage):
-    """Mosquitto allows ten aliases; the eleventh closes the session."""
-    well = bystander(stage)
-    raw, connack = open_session(stage)
-    verdict = raw.send(wire.publish("a", b"x", version=5, properties=bytes.fromhex("23000b"))).verdict()
-    assert verdict["end"] == "closed"
-    return connack, types(verdict), well()
-
-
-@scenario("raw-v5")
-def test_property_twice(stage):
-    """A property that may appear once appears twice: closed."""
-    well = bystander(stage)
-    observer = stage.observer("#")
-    raw, connack = open_session(stage, will=("raw/will", "gone"))
-    verdict = raw.send(wire.publish("a", b"x", version=5, properties=bytes.fromhex("01010101"))).verdict()
-    assert verdict["end"] == "closed"
-    first = observer.next()["topic"]
-    assert first == "raw/will"
-    return connack, types(verdict), first, well()
-
-
-@scenario("raw-v5")
-def test_auth_without_a_method(stage):
-    """AUTH in a session that began without an authentication method: closed."""
-    well = bystander(stage)
-    raw, connack = open_session(stage)
-    verdict = raw.send("f000").verdict()
-    assert verdict["end"] == "closed"
-    return connack, types(verdict), well()
-
-
-@scenario("raw-v5")
-def test_authentication_method(stage):
-    """A CONNECT that asks for enhanced authentication, which Mosquitto has not: refused with its code, 0x8C."""
-    method = b"\x15" + wire.text("SCRAM-SHA-1")
-    verdict = stage.raw().send(wire.connect("raw", version=5, properties=method)).verdict()
-    assert verdict["end"] == "closed"
-    assert verdict["packets"][0][4:8] == "008c"
-    return verdict
 
 
 @scenario(*RAW)

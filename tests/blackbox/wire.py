@@ -70,6 +70,15 @@ def connect(client_id, version=4, keep_alive=30, clean=True, will=None, properti
     return packet(0x10, body)
 
 
+def connect_of(*fields, version=4, flags=0x02, properties=b"", name=None, level=None) -> bytes:
+    """CONNECT with whatever fields behind its variable header: client identifier, will, user name and password are the caller's."""
+    name = name or ("MQIsdp" if version == 3 else "MQTT")
+    body = text(name) + bytes([version if level is None else level, flags, 0, 30])
+    if version == 5:
+        body += remaining_length(len(properties)) + properties
+    return packet(0x10, body + b"".join(fields))
+
+
 def publish(topic, payload=b"", qos=0, packet_id=1, retain=False, version=4, properties=b"") -> bytes:
     body = text(topic)
     if qos:
@@ -79,14 +88,19 @@ def publish(topic, payload=b"", qos=0, packet_id=1, retain=False, version=4, pro
     return packet(0x30 | qos << 1 | retain, body + payload)
 
 
-def subscribe(*filters, qos=0, packet_id=1, version=4, first=0x82) -> bytes:
-    body = struct.pack("!H", packet_id) + (b"\0" if version == 5 else b"")
+def numbered(packet_id: int, version: int, properties=b"") -> bytes:
+    """A packet identifier, and the properties of version 5."""
+    return struct.pack("!H", packet_id) + (remaining_length(len(properties)) + properties if version == 5 else b"")
+
+
+def subscribe(*filters, qos=0, packet_id=1, version=4, first=0x82, properties=b"") -> bytes:
+    """`qos` may have the other bits of the subscription options in it."""
+    body = numbered(packet_id, version, properties)
     return packet(first, body + b"".join(text(f) + bytes([qos]) for f in filters))
 
 
-def unsubscribe(*filters, packet_id=1, version=4) -> bytes:
-    body = struct.pack("!H", packet_id) + (b"\0" if version == 5 else b"")
-    return packet(0xA2, body + b"".join(text(f) for f in filters))
+def unsubscribe(*filters, packet_id=1, version=4, first=0xA2, properties=b"") -> bytes:
+    return packet(first, numbered(packet_id, version, properties) + b"".join(text(f) for f in filters))
 
 
 PINGREQ = bytes.fromhex("c000")
