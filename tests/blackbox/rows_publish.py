@@ -51,7 +51,7 @@ MESSAGES = [
     malformed("publish-length-of-5-bytes", "30ffffffff01"),
     malformed("publish-length-of-5-bytes-of-zero", "308080808000"),
     malformed("publish-length-not-minimal", padded, stricter=MINIMAL),
-    malformed("publish-topic-empty", publish("")),
+    malformed("publish-topic-empty", publish(""), versions=V3),
     malformed("publish-topic-plus", publish("a/+/b"), reason=0x90),
     malformed("publish-topic-plus-in-a-level", publish("a/b+"), reason=0x90),
     malformed("publish-topic-hash", publish("a/#"), reason=0x90),

@@ -230,21 +230,6 @@ def test_broker_vanishes(stage):
 
 
 @scenario(*RAW, puppet=True)
-def test_broker_talks_nonsense(stage):
-    """Illegal bytes from the broker end that session; another one goes on."""
-    device, broker = stage.pair("one")
-    other, others_broker = stage.pair("two")
-    broker.send("ffffffffffffffff").close()
-    assert device.ends()
-    other.send(wire.PINGREQ)
-    assert others_broker.expect(0xC0) == wire.PINGREQ
-    others_broker.send(wire.PINGRESP)
-    pong = other.receive()
-    assert pong == wire.PINGRESP
-    return pong.hex()
-
-
-@scenario(*RAW, puppet=True)
 def test_ping_end_to_end(stage):
     """A PINGREQ is the broker's to answer."""
     device, broker = stage.pair()
