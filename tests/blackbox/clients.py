@@ -235,10 +235,8 @@ class Paho(Client):
         c._reset_sockets()  # or its socket pair lives until the garbage collector comes by, and select() ends at 1024
 
 
-class Node:
-    """The node process that holds the mqtt.js clients of one test process."""
-
-    shared = None
+class Lines:
+    """A process that holds the clients of one library for one test process, and speaks JSON lines."""
 
     @classmethod
     def get(cls):
@@ -247,8 +245,7 @@ class Node:
         return cls.shared
 
     def __init__(self):
-        script = pathlib.Path(__file__).parent.parent / "clients" / "mqttjs.mjs"
-        self.popen = subprocess.Popen([find("node"), str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.popen = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.seq = 0
         self.answers = {}
         self.clients = {}
@@ -256,7 +253,7 @@ class Node:
         self.ready = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
         if not self.ready.wait(60):
-            raise RuntimeError("node did not start")
+            raise RuntimeError(f"{self.title} did not start")
 
     def _read(self):
         for line in self.popen.stdout:
@@ -278,10 +275,18 @@ class Node:
         try:
             said = answer.get(timeout=DEADLINE)
         except queue.Empty:
-            raise Deadline(f"mqtt.js: no answer to {op}") from None
+            raise Deadline(f"{self.title}: no answer to {op}") from None
         if "error" in said:
-            raise RuntimeError(f"mqtt.js: {op}: {said['error']}")
+            raise RuntimeError(f"{self.title}: {op}: {said['error']}")
         return said["result"]
+
+
+class Node(Lines):
+    title = "mqtt.js"
+    shared = None
+
+    def command(self):
+        return [find("node"), str(pathlib.Path(__file__).parent.parent / "clients" / "mqttjs.mjs")]
 
 
 def camel(name: str) -> str:

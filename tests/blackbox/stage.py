@@ -11,13 +11,18 @@ import pytest
 
 import clients
 import wire
+from clients_aiomqtt import Aiomqtt
+from clients_rumqttc import Rumqttc
 from processes import DEADLINE, Mosquitto, Proxy, Puppet
 
 PAHO = ("paho-v311", "paho-v5")
 LIBRARIES = PAHO + ("mqttjs-v311", "mqttjs-v5")
 V5 = ("paho-v5", "mqttjs-v5")
 COMMAND_LINE = ("mosquitto-v31", "mosquitto-v311", "mosquitto-v5")
-EVERY = LIBRARIES + ("gmqtt-v5",) + COMMAND_LINE
+RUMQTTC = ("rumqttc-v311", "rumqttc-v5")
+AIOMQTT = ("aiomqtt-v311", "aiomqtt-v5")
+EVERY = LIBRARIES + ("gmqtt-v5",) + RUMQTTC + AIOMQTT + COMMAND_LINE
+clients.LIBRARIES |= {"rumqttc": Rumqttc, "aiomqtt": Aiomqtt}
 RAW = ("raw-v311", "raw-v5")
 
 

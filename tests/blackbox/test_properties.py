@@ -1,10 +1,10 @@
 """The properties of version 5, end to end."""
 
-from stage import V5, elapse, scenario
+from stage import AIOMQTT, RUMQTTC, V5, elapse, scenario
 
 from test_publish import plain, without_dup
 
-ALL_V5 = V5 + ("gmqtt-v5", "mosquitto-v5")
+ALL_V5 = V5 + ("gmqtt-v5", "mosquitto-v5", AIOMQTT[1], RUMQTTC[1])
 
 PROPERTIES = {
     "content_type": "application/json",
