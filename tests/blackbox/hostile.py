@@ -185,12 +185,13 @@ class World:
 
 
 class Behind:
-    """A puppet broker behind the proxy: what of a row arrives there."""
+    """A puppet broker behind the proxy: what of a row arrives there. With `speaks` it speaks only that version of MQTT."""
 
-    def __init__(self):
+    def __init__(self, speaks=None):
         self.route = "puppet"
+        self.speaks = speaks
         self.broker = Puppet()
-        self.proxy = Proxy(self.broker.port)
+        self.proxy = Proxy(self.broker.port, {None: "", 4: "3.1.1", 5: "5"}[speaks])
         self.processes = [self.proxy.process]
 
     def pair(self, client_id: str, version: int, properties=b"", **options) -> tuple:
@@ -199,7 +200,7 @@ class Behind:
         device.send(wire.connect(client_id, version=version, properties=properties, **options))
         broker = self.broker.accept()
         broker.expect(0x10)
-        broker.send("2003000000" if version == 5 else "20020000")
+        broker.send("2003000000" if (self.speaks or version) == 5 else "20020000")
         device.expect(0x20)
         return device, broker
 

@@ -203,7 +203,8 @@ class Proxy:
     `haproxy` changes nothing and so has to pass; `faulty:MODE` (faulty.py) breaks one promise, and tests have to fail.
     """
 
-    def __init__(self, upstream: int):
+    def __init__(self, upstream: int, mqtt: str = ""):
+        """`mqtt`: the version that the upstream speaks, where it isn't any."""
         self.folder = None
         stand_in = os.environ.get("BLACKBOX_STAND_IN", "")
         if stand_in == "haproxy":
@@ -222,6 +223,7 @@ class Proxy:
                 "[limits]\npacket_size_max = 268435460\n"
                 f"[[listener]]\nname = 'device'\nbind = '{HOST}:0'\ndialect = 'plain'\nupstream = 'broker'\n"
                 f"[[upstream]]\nname = 'broker'\nurl = 'mqtt://{HOST}:{upstream}'\ndialect = 'plain'\n"
+                + (f"mqtt = ['{mqtt}']\n" if mqtt else "")
             )
             self._announced([binary, "serve", "--config", str(config)])
 

@@ -95,3 +95,20 @@ def test_a_malformed_packet_reaches_nobody(behind, record_stage, row, version):
     record_stage(behind)
     before = wire.frames(bytearray(as_bytes(row.before, version)))
     assert behind.arrived(row, version) == before
+
+
+@pytest.fixture(scope="session")
+def across():
+    """Brokers of another version than the device's, by the device's."""
+    fives, fours = Behind(5), Behind(4)
+    yield {3: fives, 4: fives, 5: fours}
+    fives.close()
+    fours.close()
+
+
+@STRICT
+@pytest.mark.parametrize(**malformed(LIVE))
+def test_a_malformed_packet_reaches_nobody_in_another_version(across, record_stage, row, version):
+    """The same where packets are written anew."""
+    record_stage(across[version])
+    assert len(across[version].arrived(row, version)) == len(wire.frames(bytearray(as_bytes(row.before, version))))
