@@ -137,12 +137,12 @@ class Bridge:
         assert connack["code"] == 0, connack
         return client
 
-    def observer(self, client_id="observer") -> clients.Client:
+    def observer(self, client_id="observer", granted=2) -> clients.Client:
         """A client that speaks to the broker itself, and hears everything that devices say."""
         client = clients.make("paho-v5", self.broker.port, client_id)
         self.people.append(client)
         assert client.connect()["code"] == 0
-        assert client.subscribe(self.far.up("+", "+"), qos=2) == [2]
+        assert client.subscribe(self.far.up("+", "+"), qos=2) == [granted]
         return client
 
     def kept(self) -> dict:

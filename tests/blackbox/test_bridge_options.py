@@ -231,3 +231,36 @@ def test_a_message_that_grows_above_what_the_broker_takes(bridge, pair, link):
     assert raw.ping()
     raw.close()
     assert stage.metric("interlingua_refused_total", direction="up", reason="payload_too_large") == 1
+
+
+@bridged(links=("5-5", "5-3.1.1"))
+def test_unsubscribe_what_is_not_there(stage):
+    """0x11: no subscription existed; also where the broker has no code for that."""
+    device = stage.device()
+    device.subscribe(stage.filter(device, "fan"), qos=1)
+    codes = device.unsubscribe(stage.filter(device, "fan"), stage.filter(device, "door"))
+    assert codes == [0, 0x11]
+    return codes
+
+
+@bridged(pairs=("plain",), links=("5-3.1.1", "3.1.1-5"))
+def test_no_client_identifier(stage):
+    """One is assigned, and version 5 is told which."""
+    connack = stage.client("").connect(clean=True)
+    assert connack["code"] == 0
+    assigned = connack["properties"].get("assigned_client_identifier")
+    if stage.version == 5:
+        stage.broker.connected_as(assigned)
+    return bool(assigned)
+
+
+@pytest.mark.parametrize(**ways_of(links=("3.1.1-5", "js-3.1.1-5")))
+def test_a_broker_that_grants_less(bridge, pair, link):
+    """A broker of 5 without QoS 2 and retained messages; a device of 3.1.1 can't know. QoS 2 becomes 1, RETAIN 0, and nobody is closed."""
+    stage = bridge(pair, link, max_qos=1, retain_available="false")
+    observer = stage.observer(granted=1)
+    device = stage.device()
+    assert [stage.says(device, "t", qos, qos=qos, retain=True) for qos in (0, 1, 2)] == [0, 0, 0]
+    got = [stage.heard_whole(observer)[:2] for _ in range(3)]
+    assert got == [(("lamp1", "t", qos, min(qos, 1)), False) for qos in (0, 1, 2)]
+    assert device.subscribe(stage.filter(device, "fan"), qos=2) == [1]
