@@ -1,7 +1,6 @@
 """aiomqtt as a client: paho's engine under asyncio, with an interface, a loop and an order of calls of its own."""
 
 import asyncio
-import queue
 import threading
 
 import aiomqtt

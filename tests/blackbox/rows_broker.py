@@ -12,7 +12,6 @@ without the proxy (BETWEEN_THE_ENDS).
 import rows_publish
 import wire
 from hostile import V3, V5, V31, V311, legal, malformed, wrong
-from wire import text
 
 
 def connack(flags=0, code=0, properties=""):

@@ -1,7 +1,7 @@
 """First packets of a device: every way in which a CONNECT can be malformed or odd, and everything that is no CONNECT."""
 
 import wire
-from hostile import ALL, V3, V5, V31, V311, legal, malformed, wrong
+from hostile import V3, V5, V31, V311, legal, malformed, wrong
 from wire import text
 
 NUL, ILL, SURROGATE, OVERLONG = b"a\0b", b"a\xff\xfe", b"a\xed\xa0\x80", b"a\xc0\x80"

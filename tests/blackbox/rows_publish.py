@@ -1,7 +1,7 @@
 """PUBLISH and what is said about it: each way in which PUBLISH, PUBACK, PUBREC, PUBREL and PUBCOMP can be malformed, out of place or odd."""
 
 import wire
-from hostile import ALL, V3, V5, V31, V311, legal, malformed, wrong
+from hostile import V3, V5, V31, V311, legal, malformed, wrong
 from rows_connect import TEXTS, UNUSED
 from wire import text
 
