@@ -39,7 +39,7 @@ impl Order {
     }
 
     /// A message has gone to the device, whose answer the upstream waits for.
-    pub(super) fn awaits(&mut self, qos: Qos, identifier: PacketIdentifier) {
+    pub(super) fn expects(&mut self, qos: Qos, identifier: PacketIdentifier) {
         let queue = match qos {
             Qos::AtMostOnce => return,
             Qos::AtLeastOnce => &mut self.pubacks,
@@ -100,8 +100,8 @@ mod tests {
         let mut order = Order::default();
         let id = |value| due(value).identifier;
         assert!(!order.is_ready(PUBACK, due(9)), "nobody is waited for");
-        order.awaits(Qos::AtLeastOnce, id(1));
-        order.awaits(Qos::AtLeastOnce, id(2));
+        order.expects(Qos::AtLeastOnce, id(1));
+        order.expects(Qos::AtLeastOnce, id(2));
         assert!(order.is_ready(PUBACK, due(3)));
         assert!(order.is_ready(PUBACK, due(2)), "it is the proxy that answers, in the end");
         assert_eq!(order.next(PUBACK), None);
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn the_two_kinds_have_nothing_to_do_with_each_other() {
         let mut order = Order::default();
-        order.awaits(Qos::ExactlyOnce, due(1).identifier);
+        order.expects(Qos::ExactlyOnce, due(1).identifier);
         assert!(!order.is_ready(PUBACK, due(2)));
         assert!(order.is_ready(AcknowledgementKind::Pubrec, due(2)));
         assert!(!order.is_ready(AcknowledgementKind::Pubcomp, due(2)));

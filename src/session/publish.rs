@@ -113,7 +113,7 @@ impl Session {
     /// The device is going to answer a message of the upstream.
     fn owe_answer(&mut self, publish: &Publish<'_>, sent: Qos) {
         if let Some(identifier) = publish.packet_identifier.filter(|_| sent > Qos::AtMostOnce) {
-            self.order.get_or_insert_default().awaits(publish.qos, identifier);
+            self.order.get_or_insert_default().expects(publish.qos, identifier);
         }
     }
 
