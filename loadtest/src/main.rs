@@ -3,7 +3,10 @@
 //! `publish` says whether it holds, `soak` whether anything is lost, doubled or out of order.
 
 mod device;
+mod engine;
 mod publish;
+mod results;
+mod scenario;
 mod soak;
 
 use std::process::ExitCode;
@@ -22,6 +25,8 @@ struct Cli {
 enum Command {
     /// Publish from many devices at QoS 1 and count what is acknowledged
     Publish(publish::Options),
+    /// List the scenarios that are built in, or print one
+    Scenarios(scenario::Options),
     /// Cut connections and kill the proxy while devices publish, and prove that nothing is lost, doubled or out of order
     Soak(soak::Options),
 }
@@ -29,6 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Publish(options) => publish::run(&options),
+        Command::Scenarios(options) => scenario::show(&options),
         Command::Soak(options) => soak::run(&options),
     };
     match outcome {

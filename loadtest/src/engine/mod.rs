@@ -1,0 +1,3 @@
+//! The engine: devices that connect, publish by a schedule, and measure.
+
+pub(crate) mod stamp;
