@@ -1,12 +1,17 @@
 //! `interlingua-loadtest`: devices that put a proxy or a broker under load.
 //!
-//! `publish` says whether it holds, `soak` whether anything is lost, doubled or out of order.
+//! `run` measures, `sink` and `echo` stand behind what is measured, `soak` proves that nothing is lost, doubled or out of
+//! order while connections are cut and the proxy is killed.
 
-mod device;
+mod check;
 mod engine;
-mod publish;
+mod limits;
+mod process;
+mod progress;
 mod results;
+mod run;
 mod scenario;
+mod sink;
 mod soak;
 
 use std::process::ExitCode;
@@ -23,22 +28,28 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Publish from many devices at QoS 1 and count what is acknowledged
-    Publish(publish::Options),
+    /// Put a target under the load of a scenario, measure and check
+    Run(Box<run::Options>),
     /// List the scenarios that are built in, or print one
     Scenarios(scenario::Options),
+    /// An upstream that counts, checks and acknowledges, much cheaper than a broker
+    Sink(sink::Options),
+    /// A sink that sends each message back as a command
+    Echo(sink::Options),
     /// Cut connections and kill the proxy while devices publish, and prove that nothing is lost, doubled or out of order
     Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Publish(options) => publish::run(&options),
-        Command::Scenarios(options) => scenario::show(&options),
-        Command::Soak(options) => soak::run(&options),
+        Command::Run(options) => run::run(&options),
+        Command::Scenarios(options) => scenario::show(&options).map(|()| ExitCode::SUCCESS),
+        Command::Sink(options) => sink::run_sink(&options).map(|()| ExitCode::SUCCESS),
+        Command::Echo(options) => sink::run_echo(&options).map(|()| ExitCode::SUCCESS),
+        Command::Soak(options) => soak::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

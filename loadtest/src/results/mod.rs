@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use latency::{Distribution, Histogram, Latency, new_histogram};
-pub(crate) use table::print;
+pub(crate) use latency::{Histogram, Latency, microseconds, new_histogram};
+pub(crate) use table::{duration, table};
 
 /// The number of the JSON's form; it grows when a field changes its meaning or goes away.
 pub(crate) const FORMAT: u32 = 1;
@@ -106,6 +106,8 @@ pub(crate) struct Counts {
     pub(crate) publish_rejected: u64,
     /// PUBLISH packets that reached the sink or the echo. `None` without one.
     pub(crate) publish_arrived: Option<u64>,
+    /// Of those, the ones whose payload was rewritten around its stamp, which is what a translation does.
+    pub(crate) publish_rewritten: Option<u64>,
     /// PUBLISH packets received by devices.
     pub(crate) publish_received: u64,
     /// Commands sent by the controller.
@@ -114,6 +116,8 @@ pub(crate) struct Counts {
     pub(crate) publish_unsent: u64,
     /// PUBLISH packets whose acknowledgement the run didn't wait for any longer.
     pub(crate) publish_unanswered: u64,
+    /// PUBLISH packets that waited for their acknowledgement when their connection ended in the middle of the run.
+    pub(crate) publish_cut_off: u64,
     /// SUBSCRIBE packets sent by devices.
     pub(crate) subscribe_sent: u64,
     /// Subscriptions granted.
@@ -259,24 +263,5 @@ impl Results {
     /// Whether a check failed.
     pub(crate) fn failed(&self) -> bool {
         self.checks.iter().any(|check| check.verdict == Verdict::Failed)
-    }
-
-    /// PUBLISH packets per second of the measured time: those that arrived where that is known, else those
-    /// that were acknowledged, else those that were sent.
-    pub(crate) fn rate(&self) -> f64 {
-        let counts = &self.counts;
-        let passed = counts.measured_arrived.unwrap_or(if counts.publish_acknowledged > 0 {
-            counts.measured_acknowledged
-        } else {
-            counts.measured_sent
-        });
-        passed as f64 / self.durations.measured_s.max(f64::MIN_POSITIVE)
-    }
-
-    /// The latency that stands for the run.
-    pub(crate) fn latency(&self) -> Option<&Latency> {
-        let all = &self.latencies;
-        let found = all.acknowledged.as_ref().or(all.arrival.as_ref());
-        found.or(all.round_trip.as_ref()).or(all.command.as_ref())
     }
 }

@@ -22,7 +22,6 @@ pub(crate) use model::{
 };
 pub(crate) use presets::{PRESETS, Preset};
 pub(crate) use text::text;
-pub(crate) use values::{rate_text, time_text};
 
 use written::Layers;
 
