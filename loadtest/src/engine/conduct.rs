@@ -29,8 +29,8 @@ use crate::sink::{Demand, Expected, Manner, Received, Receiver, Sink};
 const LOOK: Duration = Duration::from_millis(10);
 /// The load starts so much after the word is given, so that all threads start it together.
 const LEAD_NS: u64 = SECOND / 50;
-/// When nothing has moved for so long at the end, nothing will.
-const QUIET_NS: u64 = SECOND;
+/// When nothing has moved for this part of the time for draining, nothing will.
+const QUIET_PART: u64 = 4;
 
 /// What a run needs beside its plan.
 #[derive(Debug, Default)]
@@ -317,7 +317,7 @@ impl Conductor<'_> {
             let up = self.plan.end == End::Foreign || arrived >= sent;
             let complete = outstanding == 0 && up && received >= echoed + commands;
             let settled = now - from > SECOND / 20;
-            if (complete && settled) || now - from > most || now - moved > QUIET_NS {
+            if (complete && settled) || now - from > most || now - moved > most / QUIET_PART {
                 return;
             }
         }

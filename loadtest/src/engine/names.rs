@@ -353,8 +353,9 @@ mod tests {
 
     #[test]
     fn each_dialect_has_its_topics_and_identities() {
+        type Case = (&'static str, &'static [(&'static str, &'static str)], [&'static str; 4]);
         #[rustfmt::skip]
-        let cases: [(&str, &[(&str, &str)], [&str; 4]); 6] = [
+        let cases: [Case; 6] = [
             ("plain", &[], ["dev3", "loadtest/dev3", "loadtest/dev3/commands", "loadtest/dev3/commands"]),
             ("thingscale", &[("token", "TOK"), ("account", "U123456")],
                 ["dev3", "TOK/json/dev3", "TOK/dev3/subscribe", "TOK/dev3/subscribe"]),
