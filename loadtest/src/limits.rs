@@ -3,12 +3,12 @@
 //! Invariant: when [`check`] has passed, a run doesn't end in an error that could have been told before.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, bail};
 
-use crate::engine::plan::Plan;
 use crate::results::End;
+use crate::scenario::Scenario;
 
 /// Files beside the connections: epoll, timers, standard streams, libraries.
 const OTHER_FILES: u64 = 32;
@@ -30,16 +30,20 @@ pub(crate) fn raise_open_files() -> anyhow::Result<u64> {
 ///
 /// # Errors
 /// What isn't enough, and what to change.
-pub(crate) fn check(plan: &Plan) -> anyhow::Result<Vec<IpAddr>> {
-    open_files(plan, raise_open_files()?)?;
-    memory(plan, available_memory())?;
-    sources(plan, source_ports())
+pub(crate) fn check(
+    scenario: &Scenario,
+    target: SocketAddr,
+    end: End,
+) -> anyhow::Result<Vec<IpAddr>> {
+    open_files(scenario, end, raise_open_files()?)?;
+    memory(scenario, available_memory())?;
+    sources(scenario, target, source_ports())
 }
 
-fn open_files(plan: &Plan, allowed: u64) -> anyhow::Result<()> {
-    let devices = plan.devices.len() as u64;
+fn open_files(scenario: &Scenario, end: End, allowed: u64) -> anyhow::Result<()> {
+    let devices = u64::from(scenario.devices.count);
     // The end has as many connections as there are devices, whatever stands between.
-    let ends = if plan.end == End::Foreign { 1 } else { 2 };
+    let ends = if end == End::Foreign { 1 } else { 2 };
     let needed = devices * ends + OTHER_FILES;
     if needed <= allowed {
         return Ok(());
@@ -56,43 +60,43 @@ fn open_files(plan: &Plan, allowed: u64) -> anyhow::Result<()> {
     )
 }
 
-fn memory(plan: &Plan, available: Option<u64>) -> anyhow::Result<()> {
+fn memory(scenario: &Scenario, available: Option<u64>) -> anyhow::Result<()> {
     let Some(available) = available else { return Ok(()) };
-    let needed = memory_estimate(plan);
+    let needed = memory_estimate(scenario);
     if needed <= available / 10 * 9 {
         return Ok(());
     }
     bail!(
         "{} devices with {} topics each need about {} MiB, and {} MiB are free; use fewer devices or topics, or a smaller \
          load.in_flight",
-        plan.devices.len(),
-        plan.scenario.message.topics,
+        scenario.devices.count,
+        scenario.message.topics,
         needed >> 20,
         available >> 20
     )
 }
 
 /// Bytes that a run will need, roughly and rather too many.
-pub(crate) fn memory_estimate(plan: &Plan) -> u64 {
-    let topics = u64::from(plan.scenario.message.topics);
-    let flight = u64::from(plan.scenario.load.in_flight) * FLIGHT_BYTES;
+pub(crate) fn memory_estimate(scenario: &Scenario) -> u64 {
+    let topics = u64::from(scenario.message.topics);
+    let flight = u64::from(scenario.load.in_flight) * FLIGHT_BYTES;
     let device = KERNEL_BYTES + DEVICE_BYTES + flight + topics * TOPIC_BYTES;
-    plan.devices.len() as u64 * device + (64 << 20)
+    u64::from(scenario.devices.count) * device + (64 << 20)
 }
 
 /// The source addresses that are needed, when an address has so many ports.
-fn sources(plan: &Plan, ports: u64) -> anyhow::Result<Vec<IpAddr>> {
-    let devices = plan.devices.len() as u64;
+fn sources(scenario: &Scenario, target: SocketAddr, ports: u64) -> anyhow::Result<Vec<IpAddr>> {
+    let devices = u64::from(scenario.devices.count);
     let usable = (ports as f64 * PORT_SHARE) as u64;
     if devices <= usable {
         return Ok(Vec::new());
     }
     let addresses = devices.div_ceil(usable.max(1));
-    if !plan.target.ip().is_loopback() || plan.target.is_ipv6() {
+    if !target.ip().is_loopback() || target.is_ipv6() {
         bail!(
             "{devices} connections to {} need more source ports than the {ports} of one address; widen \
              /proc/sys/net/ipv4/ip_local_port_range, use at most {usable} devices, or start the generator on several addresses",
-            plan.target
+            target
         );
     }
     // 127.0.0.0/8 is all this machine; 127.0.0.1 is left to others.
@@ -127,5 +131,47 @@ fn available_memory() -> Option<u64> {
 pub(crate) fn pin(core: Option<usize>) {
     if let Some(id) = core {
         core_affinity::set_for_current(core_affinity::CoreId { id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(devices: u32) -> Scenario {
+        let mut scenario = Scenario::default();
+        scenario.devices.count = devices;
+        scenario
+    }
+
+    #[test]
+    fn files_are_counted_for_both_ends() {
+        assert!(open_files(&scenario(9000), End::Sink, 20_000).is_ok());
+        assert!(open_files(&scenario(10_000), End::Sink, 20_000).is_err());
+        assert!(open_files(&scenario(10_000), End::Foreign, 20_000).is_ok());
+        let fault = open_files(&scenario(10_000), End::Sink, 20_000).unwrap_err().to_string();
+        assert!(fault.contains("use at most 9984 devices"), "{fault}");
+    }
+
+    #[test]
+    fn more_connections_than_ports_come_from_several_loopback_addresses() {
+        let loopback: SocketAddr = "127.0.0.1:1883".parse().expect("an address");
+        let elsewhere: SocketAddr = "192.0.2.1:1883".parse().expect("an address");
+        let addresses = |devices, target| sources(&scenario(devices), target, 1000);
+        assert!(addresses(800, loopback).expect("enough").is_empty());
+        let found: Vec<String> =
+            addresses(1601, loopback).expect("enough").iter().map(IpAddr::to_string).collect();
+        assert_eq!(found, ["127.0.0.2", "127.0.0.3", "127.0.0.4"]);
+        let fault = addresses(801, elsewhere).unwrap_err().to_string();
+        assert!(fault.contains("ip_local_port_range, use at most 800 devices"), "{fault}");
+    }
+
+    #[test]
+    fn memory_is_estimated_before_it_is_used() {
+        let mut large = scenario(9000);
+        assert!(memory(&large, Some(1 << 30)).is_ok());
+        large.message.topics = 65_536;
+        let fault = memory(&large, Some(1 << 34)).unwrap_err().to_string();
+        assert!(fault.contains("use fewer devices or topics"), "{fault}");
     }
 }

@@ -90,8 +90,9 @@ fn prepare(options: &Options) -> anyhow::Result<(Plan, Setup)> {
             bail!("there is no target; write HOST:PORT, or --sink to try the generator alone")
         }
     };
-    let mut plan = Plan::new(scenario, target, end, Clock::start())?;
-    plan.sources = limits::check(&plan)?;
+    // A plan takes memory itself, so it comes after the limits.
+    let sources = limits::check(&scenario, target, end)?;
+    let plan = Plan::new(scenario, target, end, sources, Clock::start())?;
     if let Some(path) = options.json.as_deref().filter(|path| *path != "-") {
         fs::File::create(path).with_context(|| format!("--json {path}"))?;
     }

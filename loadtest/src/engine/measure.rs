@@ -81,6 +81,8 @@ pub(crate) struct Measure {
     interval: Interval,
     totals: Totals,
     cpu_from: Option<u64>,
+    /// CPU time at the end of the last turn, if nothing was found in it.
+    spinning_since: Option<u64>,
     to_main: Sender<Interval>,
 }
 
@@ -93,7 +95,16 @@ impl Measure {
     ) -> Self {
         let interval = Interval { counts: Second::default(), latency: new_histogram() };
         let totals = Totals::new();
-        Self { control, times: None, primary, interval, totals, cpu_from: None, to_main }
+        Self {
+            control,
+            times: None,
+            primary,
+            interval,
+            totals,
+            cpu_from: None,
+            spinning_since: None,
+            to_main,
+        }
     }
 
     /// When the load started, if it did.
@@ -182,11 +193,21 @@ impl Measure {
         self.totals.connect.saturating_record(took);
     }
 
-    /// Time spent looking without finding anything.
-    pub(crate) fn spun(&mut self, from: u64, until: u64) {
-        if self.is_measured(from) {
-            self.totals.spin_ns += until - from;
+    /// A turn in which nothing was found. Its CPU time is that since the last such turn, if nothing was done between;
+    /// asking for it is a system call, which only those pay who have nothing to do.
+    pub(crate) fn spun(&mut self, now: u64) {
+        if !self.is_measured(now) {
+            return;
         }
+        let cpu = thread_cpu();
+        if let Some(before) = self.spinning_since.replace(cpu) {
+            self.totals.spin_ns += cpu - before;
+        }
+    }
+
+    /// A turn in which something was done.
+    pub(crate) fn worked(&mut self) {
+        self.spinning_since = None;
     }
 
     /// An error by kind.

@@ -63,6 +63,7 @@ impl Plan {
         scenario: Scenario,
         target: SocketAddr,
         end: End,
+        sources: Vec<IpAddr>,
         clock: Clock,
     ) -> anyhow::Result<Self> {
         let seed = scenario.seed.unwrap_or_else(|| fastrand::u64(..1 << 53));
@@ -84,7 +85,7 @@ impl Plan {
             run: fastrand::u16(..),
             clock,
             target,
-            sources: Vec::new(),
+            sources,
             version,
             end,
             devices: devices?,

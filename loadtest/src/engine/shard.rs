@@ -121,8 +121,9 @@ impl Shard {
             let wait = self.next_wait();
             let waited = self.waiter.wait(&mut events, wait)?;
             if waited == Waited::Looked && events.is_empty() && sent == 0 {
-                let until = self.now();
-                self.desk.measure.spun(now, until);
+                self.desk.measure.spun(now);
+            } else {
+                self.desk.measure.worked();
             }
             for event in &events {
                 if event.token() != TIMER {

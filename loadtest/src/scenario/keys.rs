@@ -131,8 +131,10 @@ impl Key {
             Pairs => ArgAction::Append,
             Any | Text | List => ArgAction::Set,
         };
-        Arg::new(self.flag)
-            .long(self.flag)
+        let arg = Arg::new(self.flag);
+        // Said again, the last one counts, so that a line can be changed at its end.
+        let arg = if self.kind == Pairs { arg } else { arg.overrides_with(self.flag) };
+        arg.long(self.flag)
             .value_name(self.value)
             .help(self.about)
             .action(action)
