@@ -63,6 +63,18 @@ fn churning_devices_lose_nothing_and_come_back() {
 }
 
 #[test]
+fn what_comes_down_while_devices_leave_is_not_judged() {
+    #[rustfmt::skip]
+    let one_leaves = [
+        "--echo", "--devices", "5", "--rate", "100/s", "--duration", "1s", "--churn", "1/s", "--qos", "1",
+    ];
+    let (code, results) = run(&one_leaves);
+    assert_eq!((code, failed(&results)), (Some(0), vec![]));
+    assert_eq!(check(&results, "down_loss").0, "not_checked");
+    assert_eq!(check(&results, "loss").0, "passed");
+}
+
+#[test]
 fn a_storm_cuts_all_and_all_come_back() {
     let storm = [
         "--sink",

@@ -115,7 +115,7 @@ pub(crate) fn conduct(
     conductor.take_intervals();
     let Conductor { series, watched, .. } = conductor;
     let gathered = Gathered { outcomes, end, series, watched, timeline, cores: setup.cores };
-    gather(&plan, gathered)
+    Ok(gather(&plan, gathered))
 }
 
 /// Says with which errors it didn't work.

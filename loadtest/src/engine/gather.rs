@@ -11,8 +11,8 @@ use super::verdict::{Evidence, checks};
 use crate::check::{Books, Seen};
 use crate::process::Watched;
 use crate::results::{
-    Counts, Durations, FORMAT, Generator, Histogram, Latencies, Latency, LatencyKind, Results,
-    Second, microseconds, new_histogram,
+    Check, Counts, Durations, FORMAT, Generator, Histogram, Latencies, Latency, LatencyKind,
+    Results, Second, microseconds, new_histogram,
 };
 use crate::scenario::text;
 use crate::sink::Received;
@@ -95,64 +95,25 @@ pub(super) struct Gathered {
 }
 
 /// The results.
-pub(super) fn gather(plan: &Plan, mut gathered: Gathered) -> anyhow::Result<Results> {
-    let threads = gathered.outcomes.len();
+pub(super) fn gather(plan: &Plan, gathered: Gathered) -> Results {
+    let Gathered { outcomes, end, series, watched, timeline, cores } = gathered;
     let mut sum = Sum::default();
-    for outcome in gathered.outcomes {
-        sum.add(outcome);
+    let threads = outcomes.len();
+    outcomes.into_iter().for_each(|outcome| sum.add(outcome));
+    sum.counts.devices = plan.devices.len() as u64;
+    if let Some(end) = &end {
+        sum.add_end(end);
     }
-    let mut counts = sum.counts.clone();
-    counts.devices = plan.devices.len() as u64;
-    let mut end_totals = None;
-    if let Some(end) = &mut gathered.end {
-        counts.publish_arrived = Some(end.arrived);
-        counts.publish_rewritten = Some(end.rewritten);
-        counts.measured_arrived = Some(end.measured);
-        end_totals = end.totals.take();
-        for (kind, count) in &end.errors {
-            *sum.errors.entry(format!("end_{kind}")).or_default() += count;
-        }
-    }
-    let mut books = vec![Books::default(); plan.devices.len()];
-    for (number, own) in sum.books {
-        books[number as usize] = own;
-    }
-    let timeline = gathered.timeline;
-    let evidence = Evidence {
-        plan,
-        counts: &counts,
-        books: &books,
-        commands: sum.commands.as_ref(),
-        end: gathered.end.as_ref(),
-        echoes: &sum.echoes,
-        received_commands: &sum.received_commands,
-        never_connected: timeline.never_connected,
-        unexpected_acknowledgements: sum
-            .errors
-            .get("unexpected_acknowledgement")
-            .copied()
-            .unwrap_or(0),
-        cut: counts.disconnects_unwanted > 0 || counts.disconnects_wanted > counts.devices + 1,
-    };
-    let checks = checks(&evidence);
+    let checks = checks_of(plan, &sum, end.as_ref(), timeline.never_connected);
     let durations = durations(plan, &timeline);
-    let messages = counts.measured_sent + counts.measured_received;
-    let histograms = sum.histograms.unwrap_or_default();
-    let generator =
-        generator(threads, gathered.cores, &histograms, end_totals.as_deref(), messages);
-    let watched = gathered.watched;
+    let end_totals = end.as_ref().and_then(|end| end.totals.as_deref());
+    let messages = sum.counts.measured_sent + sum.counts.measured_received;
+    let generator = generator(threads, cores, &sum.histograms, end_totals, messages);
+    let devices = sum.counts.devices;
     let process =
-        watched.and_then(|watched| watched.finish(durations.measured_s, messages, counts.devices));
-    let latencies = Latencies {
-        acknowledged: Latency::of(&histograms.acknowledged),
-        arrival: end_totals.as_ref().and_then(|totals| Latency::of(&totals.arrival)),
-        round_trip: Latency::of(&histograms.round_trip),
-        command: Latency::of(&histograms.command),
-        connect: Latency::of(&histograms.connect),
-    };
-    let remarks =
-        remarks(plan, &counts, &generator, &durations, &sum.echoes, gathered.end.as_ref());
-    Ok(Results {
+        watched.and_then(|watched| watched.finish(durations.measured_s, messages, devices));
+    let remarks = remarks(plan, &sum, &generator, &durations, end.as_ref());
+    Results {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_unix_ms: plan.clock.unix_ms(0),
@@ -162,15 +123,46 @@ pub(super) fn gather(plan: &Plan, mut gathered: Gathered) -> anyhow::Result<Resu
         target: plan.target.to_string(),
         end: plan.end,
         durations,
-        counts,
+        latencies: latencies(&sum.histograms, end_totals),
+        counts: sum.counts,
         errors: sum.errors,
         checks,
-        latencies,
-        seconds: gathered.series.finish(plan.primary),
+        seconds: series.finish(plan.primary),
         generator,
         process,
         remarks,
+    }
+}
+
+fn checks_of(plan: &Plan, sum: &Sum, end: Option<&Received>, never_connected: u64) -> Vec<Check> {
+    let mut books = vec![Books::default(); plan.devices.len()];
+    for (number, own) in &sum.books {
+        books[*number as usize] = own.clone();
+    }
+    let counts = &sum.counts;
+    let unexpected = sum.errors.get("unexpected_acknowledgement");
+    checks(&Evidence {
+        plan,
+        counts,
+        books: &books,
+        commands: sum.commands.as_ref(),
+        end,
+        echoes: &sum.echoes,
+        received_commands: &sum.received_commands,
+        never_connected,
+        unexpected_acknowledgements: unexpected.copied().unwrap_or(0),
+        cut: sum.ended_early > 0,
     })
+}
+
+fn latencies(sums: &Histograms, end: Option<&Totals>) -> Latencies {
+    Latencies {
+        acknowledged: Latency::of(&sums.acknowledged),
+        arrival: end.and_then(|totals| Latency::of(&totals.arrival)),
+        round_trip: Latency::of(&sums.round_trip),
+        command: Latency::of(&sums.command),
+        connect: Latency::of(&sums.connect),
+    }
 }
 
 fn durations(plan: &Plan, timeline: &Timeline) -> Durations {
@@ -209,10 +201,9 @@ fn generator(
 /// What is to be known before the figures are believed.
 fn remarks(
     plan: &Plan,
-    counts: &Counts,
+    sum: &Sum,
     generator: &Generator,
     durations: &Durations,
-    echoes: &Seen,
     end: Option<&Received>,
 ) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -228,10 +219,10 @@ fn remarks(
             late.max_us / 1000.0
         ));
     }
-    if counts.publish_unsent > 0 {
+    if sum.counts.publish_unsent > 0 {
         remarks.push(format!(
             "{} messages that the schedule asked for were never sent: connections were missing, or the target took no more",
-            counts.publish_unsent
+            sum.counts.publish_unsent
         ));
     }
     if plan.scenario.connections.slow_readers > 0 {
@@ -239,7 +230,7 @@ fn remarks(
             "latencies and what comes down are those of the devices that read at once".to_owned(),
         );
     }
-    let strangers = echoes.wrong.strangers + end.map_or(0, |end| end.seen.wrong.strangers);
+    let strangers = sum.echoes.wrong.strangers + end.map_or(0, |end| end.seen.wrong.strangers);
     if strangers > 0 {
         remarks.push(format!("{strangers} messages of other runs came, and were left out"));
     }
@@ -251,7 +242,8 @@ fn remarks(
 struct Sum {
     counts: Counts,
     errors: BTreeMap<String, u64>,
-    histograms: Option<Histograms>,
+    histograms: Histograms,
+    ended_early: u64,
     books: Vec<(u32, Books)>,
     commands: Option<Books>,
     echoes: Seen,
@@ -283,13 +275,23 @@ impl Default for Histograms {
 }
 
 impl Sum {
+    fn add_end(&mut self, end: &Received) {
+        let counts = &mut self.counts;
+        counts.publish_arrived = Some(end.arrived);
+        counts.publish_rewritten = Some(end.rewritten);
+        counts.measured_arrived = Some(end.measured);
+        for (kind, count) in &end.errors {
+            *self.errors.entry(format!("end_{kind}")).or_default() += count;
+        }
+    }
+
     fn add(&mut self, outcome: Outcome) {
         let Outcome { totals, books, commands, echoes, received_commands } = outcome;
         add_counts(&mut self.counts, &totals.counts);
         for (kind, count) in totals.errors {
             *self.errors.entry(kind.to_owned()).or_default() += count;
         }
-        let sums = self.histograms.get_or_insert_default();
+        let sums = &mut self.histograms;
         for (sum, own) in [
             (&mut sums.acknowledged, &totals.acknowledged),
             (&mut sums.round_trip, &totals.round_trip),
@@ -299,6 +301,7 @@ impl Sum {
         ] {
             sum.add(own).expect("all histograms have the same bounds");
         }
+        self.ended_early += totals.ended_early;
         sums.cpu_ns += totals.cpu_ns;
         sums.spin_ns += totals.spin_ns;
         self.books.extend(books);

@@ -31,6 +31,8 @@ pub(crate) struct Totals {
     pub(crate) command: Histogram,
     pub(crate) connect: Histogram,
     pub(crate) lateness: Histogram,
+    /// Connections that ended before the end.
+    pub(crate) ended_early: u64,
     /// CPU time in the measured time.
     pub(crate) cpu_ns: u64,
     /// Of it, the time that was spent looking whether something is due.
@@ -48,6 +50,7 @@ impl Totals {
             command: new_histogram(),
             connect: new_histogram(),
             lateness: new_histogram(),
+            ended_early: 0,
             cpu_ns: 0,
             spin_ns: 0,
         }
@@ -186,6 +189,11 @@ impl Measure {
         if self.is_measured(intended) {
             self.totals.lateness.saturating_record(now.saturating_sub(intended));
         }
+    }
+
+    /// A connection ended in the middle of the run.
+    pub(crate) fn ended_early(&mut self) {
+        self.totals.ended_early += 1;
     }
 
     /// From the start of a connection to its CONNACK.

@@ -21,30 +21,27 @@ use super::plan::Plan;
 use super::schedule::Schedule;
 use super::wait::{TIMER, Waited, Waiter};
 use crate::check::{Books, Seen};
-use crate::scenario::Pacing;
 
 /// How often clients are looked at for what has no event of its own: keep alive, overdue answers, slow reading.
 const LOOK_EVERY_NS: u64 = SECOND / 10;
 /// How often clients are counted while nothing is measured.
 const GAUGE_EVERY_NS: u64 = SECOND / 200;
-/// Waits are no longer than this, so that a change of phase is seen.
-const WAIT_MAX_NS: u64 = SECOND / 100;
 /// How long a device waits before it comes back after a connection that the target ended.
 const COME_BACK_NS: u64 = SECOND;
 
 /// One thread's part of a run.
 pub(crate) struct Shard {
     index: usize,
-    clients: Vec<Client>,
-    desk: Desk,
-    control: Arc<Control>,
+    pub(super) clients: Vec<Client>,
+    pub(super) desk: Desk,
+    pub(super) control: Arc<Control>,
     waiter: Waiter,
-    happenings: Happenings,
+    pub(super) happenings: Happenings,
     /// Clients that may send.
-    ready: Vec<usize>,
+    pub(super) ready: Vec<usize>,
     /// The next message of the schedules.
-    next_message: u64,
-    next_command: u64,
+    pub(super) next_message: u64,
+    pub(super) next_command: u64,
     next_look: u64,
     next_gauge: u64,
 }
@@ -133,7 +130,7 @@ impl Shard {
         }
     }
 
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.desk.plan.clock.now()
     }
 
@@ -225,67 +222,6 @@ impl Shard {
         }
     }
 
-    /// Marks what the schedules want by now.
-    fn due(&mut self, now: u64) {
-        let now = now.min(self.control.stop());
-        let Some(start) = self.desk.measure.start() else { return };
-        if self.desk.plan.scenario.load.pacing == Pacing::Full {
-            // There is no schedule; whoever came up is in the list.
-            self.controller_due(start, now);
-            return;
-        }
-        while let Some(time) = self.desk.schedule.time(self.next_message) {
-            let intended = start + time;
-            if intended > now {
-                break;
-            }
-            let index = (self.next_message % self.desk.devices) as usize;
-            self.next_message += 1;
-            self.desk.measure.lateness(intended, now);
-            self.want(index);
-        }
-        self.controller_due(start, now);
-    }
-
-    fn controller_due(&mut self, start: u64, now: u64) {
-        let Some(index) = self.clients.len().checked_sub(1) else { return };
-        if self.clients[index].role != Role::Controller {
-            return;
-        }
-        while let Some(time) = self.desk.commands.time(self.next_command) {
-            if start + time > now {
-                break;
-            }
-            self.next_command += 1;
-            self.clients[index].due += 1;
-            self.list(index);
-        }
-    }
-
-    /// One more message of a device is due. In a closed loop only if the one before was answered.
-    fn want(&mut self, index: usize) {
-        let client = &mut self.clients[index];
-        if self.desk.plan.scenario.load.pacing == Pacing::Closed {
-            if client.state != State::Up || client.flight_is_open() {
-                return;
-            }
-            client.due = client.next + 1;
-        } else {
-            client.due += 1;
-        }
-        self.desk.measure.second().intended += 1;
-        self.list(index);
-    }
-
-    /// Puts a client into the list of those that may send, if it may.
-    fn list(&mut self, index: usize) {
-        let client = &mut self.clients[index];
-        if !client.listed && client.may_send(&self.desk) {
-            client.listed = true;
-            self.ready.push(index);
-        }
-    }
-
     /// Lets each client that may send do so once. How many did.
     fn send(&mut self, now: u64) -> usize {
         let turn = std::mem::take(&mut self.ready);
@@ -327,36 +263,6 @@ impl Shard {
                 self.list(index);
             }
         }
-    }
-
-    fn next_wait(&mut self) -> u64 {
-        if !self.ready.is_empty() {
-            return 0;
-        }
-        let now = self.now();
-        let mut next = now + WAIT_MAX_NS;
-        let start = self.desk.measure.start();
-        if let Some(start) = start {
-            let pacing = self.desk.plan.scenario.load.pacing;
-            let message = if pacing == Pacing::Full {
-                None
-            } else {
-                self.desk.schedule.time(self.next_message)
-            };
-            let has_controller =
-                self.clients.last().is_some_and(|last| last.role == Role::Controller);
-            let command =
-                if has_controller { self.desk.commands.time(self.next_command) } else { None };
-            for time in message.into_iter().chain(command) {
-                next = next.min(start + time);
-            }
-        } else if let Some(start) = self.control.start() {
-            next = next.min(start);
-        }
-        if let Some(time) = self.happenings.next_time(start) {
-            next = next.min(time);
-        }
-        next.saturating_sub(now)
     }
 
     fn gauge(&mut self, now: u64) {

@@ -4,12 +4,15 @@
 //! It chooses one form per purpose; which kinds a platform has beside telemetry and commands isn't played.
 //! Invariant: every name was checked by the table's own rules.
 
+mod render;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
 use interlingua::dialect::{
-    Binding, Dialect, Form, Kind, Level, Part, Role, Sender, TextTemplate, Token, builtin,
-    builtin_names,
+    Dialect, Form, Kind, Level, Part, Role, Sender, TextTemplate, builtin, builtin_names,
 };
 use interlingua::document::{closest, list_words};
 use interlingua::mqtt::{Version, topic};
@@ -216,83 +219,6 @@ impl Names {
         found.ok_or_else(|| anyhow!("dialect {} has no topic for commands", self.dialect.name))
     }
 
-    /// A form's topic: its longer variant if `with_channel`, else the shorter one.
-    fn render(
-        &self,
-        form: &Form,
-        device: &str,
-        channel: &str,
-        with_channel: bool,
-    ) -> anyhow::Result<String> {
-        let mut variants = form.template.variants().into_iter();
-        let short = variants.next().context("a template has levels")?;
-        let levels = if with_channel { variants.next().unwrap_or(short) } else { short };
-        let rendered: Result<Vec<String>, _> =
-            levels.iter().map(|level| self.level(form, level, device, channel)).collect();
-        Ok(rendered?.join("/"))
-    }
-
-    fn level(
-        &self,
-        form: &Form,
-        level: &Level,
-        device: &str,
-        channel: &str,
-    ) -> anyhow::Result<String> {
-        let value = |name: &str| {
-            let bound = form.address.iter().find(|(_, binding)| {
-                matches!(binding, Binding::Variable(variable) if **variable == *name)
-            });
-            let part = bound.map(|(part, _)| *part).or(self.part(name));
-            match part {
-                Some(Part::Device) => Ok(device.to_owned()),
-                Some(Part::Channel) if !self.vars.contains_key(name) => Ok(channel.to_owned()),
-                _ => self.value(name, device).ok_or_else(|| self.missing(name)),
-            }
-        };
-        Ok(match level {
-            Level::Literal(text) => text.to_string(),
-            Level::Capture { variable, prefix, suffix } => {
-                format!("{prefix}{}{suffix}", value(variable)?)
-            }
-            Level::Rest { variable } => value(variable)?,
-        })
-    }
-
-    fn text(&self, template: &TextTemplate, device: &str) -> anyhow::Result<String> {
-        let [short, _] = template.variants();
-        let mut out = String::new();
-        for token in &short {
-            match token {
-                Token::Literal(text) => out.push_str(text),
-                Token::Variable(name) => {
-                    out.push_str(&self.value(name, device).ok_or_else(|| self.missing(name))?);
-                }
-            }
-        }
-        Ok(out)
-    }
-
-    fn part(&self, name: &str) -> Option<Part> {
-        match self.dialect.variable(name)?.role {
-            Role::Part(part) => Some(part),
-            Role::Setting | Role::Secret => None,
-        }
-    }
-
-    /// The variable that is the device has its name; every other one the value that was given.
-    fn value(&self, name: &str, device: &str) -> Option<String> {
-        if name == "device" || self.part(name) == Some(Part::Device) {
-            return Some(device.to_owned());
-        }
-        self.vars.get(name).cloned()
-    }
-
-    fn missing(&self, name: &str) -> anyhow::Error {
-        let about = self.dialect.variable(name).map_or("", |variable| &variable.about);
-        anyhow!("dialect {} needs `{name}` ({about}); write --set {name}=…", self.dialect.name)
-    }
-
     fn check_vars(&self) -> anyhow::Result<()> {
         for (name, value) in &self.vars {
             let known = || self.dialect.variables.iter().map(|variable| &*variable.name);
@@ -335,89 +261,5 @@ fn find(name: &str) -> anyhow::Result<Dialect> {
                 .map_or_else(|| list_words(builtin_names()), |meant| format!("`{meant}`"));
             bail!("there is no dialect `{name}`; write {remedy}")
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scenario(dialect: &str, vars: &[(&str, &str)]) -> Scenario {
-        let mut scenario = Scenario::default();
-        scenario.devices.dialect = dialect.to_owned();
-        scenario.devices.name = "dev{number}".to_owned();
-        let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        scenario.devices.vars = vars.collect();
-        scenario
-    }
-
-    #[test]
-    fn each_dialect_has_its_topics_and_identities() {
-        type Case = (&'static str, &'static [(&'static str, &'static str)], [&'static str; 4]);
-        #[rustfmt::skip]
-        let cases: [Case; 6] = [
-            ("plain", &[], ["dev3", "loadtest/dev3", "loadtest/dev3/commands", "loadtest/dev3/commands"]),
-            ("thingscale", &[("token", "TOK"), ("account", "U123456")],
-                ["dev3", "TOK/json/dev3", "TOK/dev3/subscribe", "TOK/dev3/subscribe"]),
-            ("omnicore", &[("subscription", "sub"), ("registry", "plant"), ("password", "jwt")],
-                ["subscriptions/sub/registries/plant/devices/dev3", "/plant/dev3/events",
-                 "/plant/dev3/commands/#", "/plant/dev3/commands"]),
-            ("smartworks", &[("space", "S"), ("username", "u"), ("password", "p")],
-                ["dev3", "spaces/S/things/dev3/properties", "spaces/S/things/dev3/actions/+",
-                 "spaces/S/things/dev3/actions/load"]),
-            ("mqtt2go", &[("home", "H"), ("gateway", "G"), ("username", "u"), ("password", "p")],
-                ["dev3", "H/G/dev3/load/out", "H/G/dev3/+/in", "H/G/dev3/load/in"]),
-            ("xyte", &[("access_key", "k")],
-                ["dev3", "v1/device/dev3/telemetry", "v1/device/dev3/command", "v1/device/dev3/command"]),
-        ];
-        for (dialect, vars, expected) in cases {
-            let scenario = scenario(dialect, vars);
-            let names = Names::of_devices(&scenario).expect(dialect);
-            let topics = names.topics(3, &scenario).expect(dialect);
-            let found = [
-                names.identity(3, &scenario).expect(dialect).client_identifier,
-                topics[0].to_string(),
-                names.command_filter(3).expect(dialect),
-                names.command_topic(3).expect(dialect).to_string(),
-            ];
-            assert_eq!(found, expected, "{dialect}");
-        }
-    }
-
-    #[test]
-    fn messagepack_and_several_topics_change_the_topic() {
-        let mut scenario = scenario("thingscale", &[("token", "TOK"), ("account", "U1")]);
-        scenario.message.encoding = Encoding::MessagePack;
-        scenario.message.topics = 2;
-        let names = Names::of_devices(&scenario).expect("it fits");
-        let topics = names.topics(0, &scenario).expect("topics");
-        assert_eq!(topics, ["TOK/binary/dev0/c0".into(), "TOK/binary/dev0/c1".into()]);
-    }
-
-    #[test]
-    fn what_a_table_refuses_is_said() {
-        let fault = |dialect: &str, vars: &[(&str, &str)], name: &str| {
-            let mut scenario = scenario(dialect, vars);
-            scenario.devices.name = name.to_owned();
-            let names = Names::of_devices(&scenario).map_err(|error| error.to_string());
-            names
-                .and_then(|names| names.identity(0, &scenario).map_err(|error| error.to_string()))
-                .unwrap_err()
-        };
-        let given = [("token", "T"), ("account", "U")];
-        assert_eq!(fault("omnicor", &[], "d"), "there is no dialect `omnicor`; write `omnicore`");
-        assert_eq!(
-            fault("thingscale", &[("tokn", "T")], "d"),
-            "dialect thingscale has no variable `tokn`; it has `token`"
-        );
-        assert!(
-            fault("thingscale", &[("token", "T")], "d")
-                .starts_with("dialect thingscale needs `account` (")
-        );
-        assert!(fault("thingscale", &given, "json").ends_with("the platform reserves it"));
-        assert!(
-            fault("thingscale", &given, "a-name-that-is-far-too-long-{number}")
-                .contains("more than the 23 bytes")
-        );
     }
 }
