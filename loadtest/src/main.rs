@@ -6,6 +6,7 @@
 mod check;
 mod engine;
 mod limits;
+mod platform;
 mod process;
 mod progress;
 mod results;
@@ -36,6 +37,8 @@ enum Command {
     Sink(sink::Options),
     /// A sink that sends each message back as a command
     Echo(sink::Options),
+    /// Stand in for an IoT platform that enforces its documented rules
+    Platform(platform::Options),
     /// Cut connections and kill the proxy while devices publish, and prove that nothing is lost, doubled or out of order
     Soak(soak::Options),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Scenarios(options) => scenario::show(&options).map(|()| ExitCode::SUCCESS),
         Command::Sink(options) => sink::run_sink(&options).map(|()| ExitCode::SUCCESS),
         Command::Echo(options) => sink::run_echo(&options).map(|()| ExitCode::SUCCESS),
+        Command::Platform(options) => platform::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Soak(options) => soak::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
