@@ -131,6 +131,8 @@ impl Broker {
             true => Some(ReasonCode::Success),
             false => self.judge(place, publish, now)?,
         };
+        // What the platform says because of it comes first: an error about an attachment isn't news after its PUBACK.
+        self.give(place, out, usize::MAX);
         let (Some(code), Some(number)) = (code, publish.packet_identifier) else {
             return Ok(Ok(()));
         };
