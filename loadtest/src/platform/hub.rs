@@ -1,7 +1,7 @@
 //! Who is there, who wants what, and the retained messages: where messages meet their subscribers.
 //!
-//! It knows no sockets, packets or rules. A message is held against every subscription: right for some thousand
-//! clients, wrong for a real broker. Invariant: one session per client identifier, one connection per session.
+//! It knows no sockets, packets or rules. Invariant: one session per client identifier, one connection per session;
+//! each subscription of each session is in the tree of filters, and no other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use interlingua::mqtt::{Qos, ReasonCode, RetainHandling, Subscription, topic};
 
+use super::filters::Filters;
 use super::message::{Delivery, Message};
 use super::session::Session;
 
@@ -69,6 +70,7 @@ pub(super) struct Entered {
 pub(super) struct Hub {
     slots: HashMap<Rc<str>, Slot>,
     places: HashMap<Place, Rc<str>>,
+    filters: Filters,
     retained: BTreeMap<String, Rc<Message>>,
     retained_bytes: usize,
     woken: Vec<Place>,
@@ -99,7 +101,7 @@ impl Hub {
             self.places.remove(&older);
         }
         if start == Start::Clean {
-            self.slots.remove(&name);
+            self.forget(&name);
         }
         let is_present = self.slots.contains_key(&name);
         let slot = self.slots.entry(name.clone()).or_insert_with(|| Slot {
@@ -127,15 +129,26 @@ impl Hub {
             Keep::No | Keep::Forever => None,
         };
         if slot.keep == Keep::No || absent > ABSENT_MAX {
-            self.slots.remove(&name);
+            self.forget(&name);
+        }
+    }
+
+    /// Ends a session.
+    fn forget(&mut self, name: &str) {
+        let Some(slot) = self.slots.remove(name) else { return };
+        for interest in &slot.interests {
+            self.filters.remove(&interest.topic_filter, name);
         }
     }
 
     /// Ends the sessions whose time is over.
     pub(super) fn expire(&mut self, now: Instant) {
-        self.slots.retain(|_, slot| {
-            slot.place.is_some() || slot.expires.is_none_or(|expires| expires > now)
-        });
+        let over = |slot: &Slot| slot.expires.is_some_and(|expires| expires <= now);
+        let ended = self.slots.iter().filter(|(_, slot)| over(slot));
+        let ended: Vec<Rc<str>> = ended.map(|(name, _)| name.clone()).collect();
+        for name in ended {
+            self.forget(&name);
+        }
     }
 
     /// The session of a connection.
@@ -150,7 +163,8 @@ impl Hub {
             self.keep(&message);
         }
         let mut reached = 0;
-        for slot in self.slots.values_mut() {
+        for name in self.filters.find(&message.topic_name) {
+            let Some(slot) = self.slots.get_mut(&name) else { continue };
             let is_own = from.is_some() && slot.place == from;
             let Some(delivery) = delivery(&slot.interests, &message, is_own) else { continue };
             // Nobody waits for QoS 0 (v5 section 4.1).
@@ -204,7 +218,10 @@ impl Hub {
         match older.and_then(|at| slot.interests.get_mut(at)) {
             Some(older) => *older = interest,
             None if is_full => return Err(ReasonCode::QuotaExceeded),
-            None => slot.interests.push(interest),
+            None => {
+                self.filters.insert(wish.topic_filter, name);
+                slot.interests.push(interest);
+            }
         }
         let wants_retained = match wish.retain_handling {
             RetainHandling::Send => true,
@@ -230,6 +247,7 @@ impl Hub {
         let Some(slot) = self.slots.get_mut(name) else { return false };
         let before = slot.interests.len();
         slot.interests.retain(|interest| interest.topic_filter != topic_filter);
+        self.filters.remove(topic_filter, name);
         slot.interests.len() < before
     }
 

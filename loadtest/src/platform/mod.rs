@@ -11,6 +11,7 @@
 mod broker;
 mod client;
 mod connection;
+mod filters;
 mod finding;
 mod hub;
 mod ledger;
@@ -71,6 +72,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let users = options.users.as_deref().map(Users::load).transpose()?.unwrap_or_default();
     let platform = Platform::new(options.name, &options.set, users)?;
+    // Where it can't be raised, accepting says so when it comes to it.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let listener = TcpListener::bind(&*options.listen)
         .with_context(|| format!("listening on {}", options.listen))?;
     let address = listener.local_addr()?;
