@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use interlingua::mqtt::{
-    Acknowledgement, AcknowledgementKind, EncodeError, PINGRESP, Packet, PropertyIdentifier,
-    Publish, Qos, RawPacket, ReasonCode, Version,
+    Acknowledgement, AcknowledgementKind, EncodeError, PINGRESP, Packet, PacketIdentifier,
+    PropertyIdentifier, Publish, Qos, RawPacket, ReasonCode, Version,
 };
 
 use super::client::Client;
@@ -133,10 +133,22 @@ impl Broker {
         };
         // What the platform says because of it comes first: an error about an attachment isn't news after its PUBACK.
         self.give(place, out, usize::MAX);
-        let (Some(code), Some(number)) = (code, publish.packet_identifier) else {
-            return Ok(Ok(()));
-        };
-        let kind = match publish.qos {
+        match (code, publish.packet_identifier) {
+            (Some(code), Some(number)) => Ok(self.answer(place, publish.qos, number, code, out)),
+            _ => Ok(Ok(())),
+        }
+    }
+
+    /// Acknowledges a PUBLISH.
+    fn answer(
+        &mut self,
+        place: Place,
+        qos: Qos,
+        number: PacketIdentifier,
+        code: ReasonCode,
+        out: &mut Vec<u8>,
+    ) -> Written {
+        let kind = match qos {
             Qos::AtLeastOnce => AcknowledgementKind::Puback,
             Qos::AtMostOnce | Qos::ExactlyOnce => AcknowledgementKind::Pubrec,
         };
@@ -149,7 +161,7 @@ impl Broker {
         }
         let answer =
             Acknowledgement { reason_code: code, ..Acknowledgement::success(kind, number) };
-        Ok(answer.encode(version, out))
+        answer.encode(version, out)
     }
 
     /// Asks the rules about a PUBLISH and does what they say. `None`: no acknowledgement.
@@ -166,10 +178,7 @@ impl Broker {
         let shown = self.platform.masked(publish.topic_name);
         self.ledger.received(form, &name, &shown, publish.payload);
         self.ledger.counts.commands.confirmed += self.platform.take_confirmed();
-        for note in notes {
-            let outcome = Outcome::Noted;
-            self.ledger.violation(note.rule, outcome, &name, Some(&shown), &note.detail);
-        }
+        self.note_all(&name, Some(&shown), &notes);
         for message in messages {
             self.hub.publish(message, None);
         }

@@ -11,7 +11,7 @@ use interlingua::mqtt::{
 };
 
 use super::broker::{Broker, PACKET_SIZE_MAX};
-use super::finding::{Fault, Outcome, Rule};
+use super::finding::{Fault, Note, Outcome, Rule};
 use super::hub::{Entered, Keep, Place, Start};
 use super::message::Message;
 use super::rules::{Admission, Lasting, Member, Moment};
@@ -95,9 +95,7 @@ impl Broker {
             "" => format!("assigned-{}", place.0),
             given => given.to_owned(),
         };
-        for note in notes {
-            self.ledger.violation(note.rule, Outcome::Noted, &name, None, &note.detail);
-        }
+        self.note_all(&name, None, &notes);
         let start = if connect.clean_start { Start::Clean } else { Start::Resume };
         let (start, keep) = match lasting {
             Lasting::Kept => (start, keep(connect)),
@@ -108,14 +106,8 @@ impl Broker {
             self.take_over(older);
         }
         let grants = grants(connect);
-        if accept(connect, &name, is_present, out).is_err() {
-            return None;
-        }
-        if let Some(session) = self.hub.session(place)
-            && session.resume(grants, out).is_err()
-        {
-            return None;
-        }
+        accept(connect, &name, is_present, out).ok()?;
+        self.hub.session(place)?.resume(grants, out).ok()?;
         let detail = format!("MQTT {}", connect.version);
         self.ledger.connection("connected", &name, &detail);
         self.ledger.entered();
@@ -125,6 +117,13 @@ impl Broker {
         self.clients.insert(place, Client { name, grants, member, will, targets });
         let silence_max = silence_max(connect.keep_alive_seconds, idle_max);
         Some(Opened { version: connect.version, silence_max })
+    }
+
+    /// Tells the ledger what has no consequence.
+    pub(super) fn note_all(&mut self, client: &str, topic: Option<&str>, notes: &[Note]) {
+        for Note { rule, detail } in notes {
+            self.ledger.violation(*rule, Outcome::Noted, client, topic, detail);
+        }
     }
 
     /// What can't be read as CONNECT gets an answer only if it says what it expects.

@@ -228,14 +228,12 @@ impl Hub {
             RetainHandling::SendIfNew => older.is_none(),
             RetainHandling::DoNotSend => false,
         };
-        let matching = self.retained.values().filter(|message| {
-            wants_retained && topic::matches(&message.topic_name, wish.topic_filter)
-        });
-        for message in matching {
-            let qos = message.qos.min(qos);
-            let subscription_identifiers = identifier.into_iter().collect();
-            let message = message.clone();
-            slot.session.push(Delivery { message, qos, retain: true, subscription_identifiers });
+        if wants_retained {
+            let matching =
+                |message: &&Rc<Message>| topic::matches(&message.topic_name, wish.topic_filter);
+            for message in self.retained.values().filter(matching) {
+                slot.session.push(retained(message, qos, identifier));
+            }
         }
         self.woken.push(place);
         Ok(())
@@ -273,6 +271,16 @@ impl Hub {
             self.retained_bytes = bytes;
             self.retained.insert(message.topic_name.clone(), message.clone());
         }
+    }
+}
+
+/// A retained message for a new subscription.
+fn retained(message: &Rc<Message>, qos: Qos, identifier: Option<u32>) -> Delivery {
+    Delivery {
+        message: message.clone(),
+        qos: message.qos.min(qos),
+        retain: true,
+        subscription_identifiers: identifier.into_iter().collect(),
     }
 }
 

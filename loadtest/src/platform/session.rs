@@ -145,7 +145,7 @@ impl Session {
             Exchange::Sent(delivery) => Some(delivery.qos),
             Exchange::Released => None,
         });
-        let answer = |kind, reason_code, out: &mut Vec<u8>| {
+        let mut answer = |kind, reason_code| {
             let answer = Acknowledgement { reason_code, ..Acknowledgement::success(kind, number) };
             answer.encode(version, out).map_err(|_| ReasonCode::UnspecifiedError)
         };
@@ -161,16 +161,11 @@ impl Session {
                 if let Some((_, exchange)) = self.unfinished.get_mut(at) {
                     *exchange = Exchange::Released;
                 }
-                answer(Pubrel, ReasonCode::Success, out)?;
+                answer(Pubrel, ReasonCode::Success)?;
             }
-            (Pubrec, None) => answer(Pubrel, ReasonCode::PacketIdentifierNotFound, out)?,
-            (Pubrel, _) => {
-                let code = match self.received.remove(&number) {
-                    true => ReasonCode::Success,
-                    false => ReasonCode::PacketIdentifierNotFound,
-                };
-                answer(Pubcomp, code, out)?;
-            }
+            (Pubrec, None) => answer(Pubrel, ReasonCode::PacketIdentifierNotFound)?,
+            (Pubrel, _) if self.received.remove(&number) => answer(Pubcomp, ReasonCode::Success)?,
+            (Pubrel, _) => answer(Pubcomp, ReasonCode::PacketIdentifierNotFound)?,
             // An answer to nothing, which 3.x has no word for.
             (Puback | Pubcomp, None) => {}
             _ => return Err(ReasonCode::ProtocolError),

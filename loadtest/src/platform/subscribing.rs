@@ -8,7 +8,7 @@ use interlingua::mqtt::{
 };
 
 use super::broker::{Broker, End, Written};
-use super::finding::{Fault, Note, Outcome, Rule};
+use super::finding::{Fault, Outcome, Rule};
 use super::hub::Place;
 use super::message::Message;
 use super::rules::Denial;
@@ -68,27 +68,33 @@ impl Broker {
         };
         let grant = match asked {
             Ok(grant) => grant,
-            Err(Denial { fault, messages }) => {
-                let outcome = Outcome::Refused;
-                let name = &client.name;
-                self.ledger.violation(fault.rule, outcome, name, Some(&shown), &fault.detail);
-                for message in messages {
-                    self.hub.publish(message, None);
-                }
-                return Err(fault);
+            Err(denial) => {
+                let name = client.name.clone();
+                return Err(self.deny(&name, &shown, denial));
             }
         };
-        for Note { rule, detail } in &grant.notes {
-            self.ledger.violation(*rule, Outcome::Noted, &client.name, Some(&shown), detail);
-        }
+        let name = client.name.clone();
+        self.note_all(&name, Some(&shown), &grant.notes);
         self.hub
             .subscribe(place, wish, grant.qos, identifier)
             .map_err(|code| Fault::new(Rule::TopicFilter, code, "too many subscriptions"))?;
-        self.ledger.connection("subscribed", &client.name, &shown);
+        self.ledger.connection("subscribed", &name, &shown);
         let filter = wish.topic_filter.to_owned();
-        client.targets.extend(grant.target.map(|target| (filter, target)));
+        if let Some((target, client)) = grant.target.zip(self.clients.get_mut(&place)) {
+            client.targets.insert(filter, target);
+        }
         messages.extend(grant.messages.into_iter().map(|message| (message, grant.qos)));
         Ok(grant.qos)
+    }
+
+    fn deny(&mut self, client: &str, shown: &str, denial: Denial) -> Fault {
+        let Denial { fault, messages } = denial;
+        let outcome = Outcome::Refused;
+        self.ledger.violation(fault.rule, outcome, client, Some(shown), &fault.detail);
+        for message in messages {
+            self.hub.publish(message, None);
+        }
+        fault
     }
 
     pub(super) fn take_unsubscribe(

@@ -86,19 +86,7 @@ impl Omnicore {
         let settings = Settings::read(set, SETTINGS)?;
         let subscription = settings.required("subscription")?;
         let audience = settings.text("audience").unwrap_or(&subscription).to_owned();
-        let mut devices = BTreeMap::new();
-        for user in users.iter() {
-            if user.keys.len() > KEYS_MAX {
-                anyhow::bail!(
-                    "{:?} has {} keys, {KEYS_MAX} are the most",
-                    user.name,
-                    user.keys.len()
-                );
-            }
-            let keys = user.keys.iter().map(|key| read_key(key)).collect::<Result<_, _>>()?;
-            let (is_gateway, gateways) = (user.gateway, user.gateways.clone());
-            devices.insert(user.name.clone(), Registered { keys, is_gateway, gateways });
-        }
+        let mut devices = registered(users)?;
         let is_open = devices.is_empty();
         for gateway in settings.list("gateways") {
             devices.entry(gateway).or_default().is_gateway = true;
@@ -190,9 +178,6 @@ impl Omnicore {
         // QoS 2 is granted as 1 [publish].
         let mut grant = Grant { qos: wish.qos.min(Qos::AtLeastOnce), ..Grant::of(wish) };
         let levels: Vec<&str> = wish.topic_filter.split('/').collect();
-        let denied = |detail: &str| {
-            Denial::from(Fault::new(Rule::TopicFilter, ReasonCode::TopicFilterInvalid, detail))
-        };
         let ["", registry, rest @ ..] = &*levels else {
             return Err(denied("a filter begins with /REGISTRY/DEVICE/"));
         };
@@ -266,6 +251,26 @@ impl Omnicore {
         };
         Ok(Message::new(topic, payload, Qos::AtLeastOnce))
     }
+}
+
+/// The devices of the file, with their keys.
+fn registered(users: &Users) -> anyhow::Result<BTreeMap<String, Registered>> {
+    let mut devices = BTreeMap::new();
+    for user in users.iter() {
+        let count = user.keys.len();
+        if count > KEYS_MAX {
+            anyhow::bail!("{:?} has {count} keys, {KEYS_MAX} are the most", user.name);
+        }
+        let keys = user.keys.iter().map(|key| read_key(key)).collect::<Result<_, _>>()?;
+        let (is_gateway, gateways) = (user.gateway, user.gateways.clone());
+        devices.insert(user.name.clone(), Registered { keys, is_gateway, gateways });
+    }
+    Ok(devices)
+}
+
+/// A subscription to something that there isn't.
+fn denied(detail: &str) -> Denial {
+    Fault::new(Rule::TopicFilter, ReasonCode::TopicFilterInvalid, detail).into()
 }
 
 /// Ancestor: a letter, then letters, digits and `-._+~%`; 3 to 255 bytes; not `goog…`. OmniCore says only: up to 256

@@ -3,8 +3,6 @@
 //! Sources: [using-mqtt] dev.thingscale.io/device-connector/using-mqtt.html and its older copy on
 //! sensinics.atlassian.net/wiki (pages/491639); [publish] dev.thingscale.io/publish-service.html.
 
-use std::collections::BTreeSet;
-
 use interlingua::mqtt::{Connect, Publish, Qos, ReasonCode, Subscription, Version};
 use serde::de::IgnoredAny;
 
@@ -26,14 +24,13 @@ const SETTINGS: &[Known] = &[known("token", None), known("account", None)];
 pub(in crate::platform) struct ThingScale {
     token: String,
     account: Option<String>,
-    /// A publish under a new identifier creates the device [using-mqtt].
-    devices: BTreeSet<String>,
 }
 
-/// Whether a topic may be published to, and what it is.
-enum Reading<'t> {
-    Json(&'t str),
-    Binary(&'t str),
+/// Whether a topic may be published to, and what it is. Any device may stand there: a publish under a new identifier
+/// creates it [using-mqtt].
+enum Reading {
+    Json,
+    Binary,
     /// Within the account; the documents say nothing of it.
     Other,
     /// Not the account's.
@@ -44,7 +41,7 @@ impl ThingScale {
     pub(super) fn new(set: &[String]) -> anyhow::Result<Self> {
         let settings = Settings::read(set, SETTINGS)?;
         let account = settings.text("account").map(str::to_owned);
-        Ok(Self { token: settings.required("token")?, account, devices: BTreeSet::new() })
+        Ok(Self { token: settings.required("token")?, account })
     }
 
     /// Version, client identifier, user name, token. Wills and durable sessions are there [using-mqtt].
@@ -92,21 +89,15 @@ impl ThingScale {
                 let detail = "the first level has to be the token";
                 dropped("foreign", Rule::TopicToken, ReasonCode::NotAuthorized, detail)
             }
-            Reading::Json(device) => {
-                self.devices.insert(device.to_owned());
-                match is_json_payload(publish.payload) {
-                    true => Verdict::new("json", Fate::Pass),
-                    false => {
-                        let detail = "it isn't JSON";
-                        let code = ReasonCode::PayloadFormatInvalid;
-                        dropped("json", Rule::Payload, code, detail)
-                    }
+            Reading::Json => match is_json_payload(publish.payload) {
+                true => Verdict::new("json", Fate::Pass),
+                false => {
+                    let detail = "it isn't JSON";
+                    let code = ReasonCode::PayloadFormatInvalid;
+                    dropped("json", Rule::Payload, code, detail)
                 }
-            }
-            Reading::Binary(device) => {
-                self.devices.insert(device.to_owned());
-                Verdict::new("binary", Fate::Pass)
-            }
+            },
+            Reading::Binary => Verdict::new("binary", Fate::Pass),
             // For example another device's `subscribe`: left open.
             Reading::Other => Verdict::new("other", Fate::Pass)
                 .with_note(Some(Note::new(Rule::Topic, "not a topic of the documents"))),
@@ -150,15 +141,13 @@ impl ThingScale {
         }
     }
 
-    fn read<'t>(&self, topic_name: &'t str) -> Reading<'t> {
+    fn read(&self, topic_name: &str) -> Reading {
         let levels: Vec<&str> = topic_name.split('/').collect();
         match &*levels {
             [token, ..] if *token != self.token => Reading::Foreign,
-            [_, "json", device] | [_, "json", device, _] if !device.is_empty() => {
-                Reading::Json(device)
-            }
+            [_, "json", device] | [_, "json", device, _] if !device.is_empty() => Reading::Json,
             [_, "binary", device] | [_, "binary", device, _] if !device.is_empty() => {
-                Reading::Binary(device)
+                Reading::Binary
             }
             _ => Reading::Other,
         }

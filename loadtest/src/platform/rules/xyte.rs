@@ -21,6 +21,9 @@ use crate::platform::users::Users;
 /// Full features of version 5 are required [setup].
 pub(super) const VERSIONS: &[Version] = &[Version::V5];
 
+/// Commands that wait for a device. The documents have no limit; memory has.
+const PENDING_MAX: usize = 1000;
+
 const SETTINGS: &[Known] = &[known("access-key", None), known("user-properties", Some("required"))];
 
 /// The generation of topics.
@@ -243,6 +246,10 @@ impl Xyte {
         }
         let identifier = document["id"].as_str().unwrap_or_default().to_owned();
         let pending = self.pending.entry(device.to_owned()).or_default();
+        if pending.len() >= PENDING_MAX {
+            let detail = format!("{PENDING_MAX} commands wait for this device");
+            return Err(Fault::new(Rule::CommandRate, ReasonCode::QuotaExceeded, detail));
+        }
         pending.push_back((identifier, document.to_string()));
         let is_next = pending.len() == 1;
         Ok(if is_next { self.next_command(device) } else { None })
