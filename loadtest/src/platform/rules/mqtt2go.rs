@@ -1,9 +1,9 @@
 //! MQTT2GO's rules, revision 2.x. It is a convention between devices and controllers on an adopter's broker: the
 //! broker routes, and what a message breaks is noted.
 //!
-//! Sources, all mqtt2go.github.io Rev 2.1: [commands] mqtt2go-commands; [objects] mqtt2go-objects; [controllers]
-//! mqtt2go-controllers; [management] mqtt2go-management; [onboarding] add-virtual-device, add-wifi, add-wps,
-//! mqtt2go-remote-broker; [requirements] mqtt2go-general-req; [changelog] changelogs; [firmware]
+//! Sources, all mqtt2go.github.io Rev 2.1: (commands) mqtt2go-commands; (objects) mqtt2go-objects; (controllers)
+//! mqtt2go-controllers; (management) mqtt2go-management; (onboarding) add-virtual-device, add-wifi, add-wps,
+//! mqtt2go-remote-broker; (requirements) mqtt2go-general-req; (changelog) changelogs; (firmware)
 //! github.com/mqtt2go/devices and tv-dashboard.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,11 +19,11 @@ use crate::platform::message::Message;
 use crate::platform::settings::{Known, Settings, known};
 use crate::platform::users::Users;
 
-/// 3.1.1 or newer [requirements].
+/// 3.1.1 or newer (requirements).
 pub(super) const VERSIONS: &[Version] = &[Version::V311, Version::V5];
 /// Commands that may wait for their reply.
 const PENDING_MAX: usize = 100_000;
-/// Topics of gateways [controllers, onboarding, firmware].
+/// Topics of gateways (controllers, onboarding, firmware).
 const GATEWAY_TOPICS: [&str; 10] = [
     "events",
     "group",
@@ -45,7 +45,7 @@ pub(in crate::platform) struct Mqtt2go {
     home: String,
     gateway: String,
     users: Users,
-    /// The documents have no time. [changelog]
+    /// The documents have no time.
     reply: Duration,
     /// When the reply to each command is due, by the entity's place.
     pending: BTreeMap<String, VecDeque<Instant>>,
@@ -83,7 +83,7 @@ impl Mqtt2go {
         })
     }
 
-    /// User name and password are issued when a device is taken in [onboarding]. Which text the client identifier is
+    /// User name and password are issued when a device is taken in (onboarding). Which text the client identifier is
     /// isn't said.
     pub(super) fn admit(&mut self, connect: &Connect<'_>) -> Result<Admission, Fault> {
         if !self.users.is_empty() {
@@ -142,7 +142,7 @@ impl Mqtt2go {
     }
 
     /// `command [HOME/GATEWAY/]DEVICE/ENTITY VALUE`; a JSON object with a `type` is sent as it is. `config` is a
-    /// retained `set`: retained messages tell a device its last state [objects].
+    /// retained `set`: retained messages tell a device its last state (objects).
     pub(super) fn order(&mut self, order: &Order, now: Moment) -> Result<Message, Fault> {
         let place = match order.target.split('/').count() {
             2 => format!("{}/{}/{}", self.home, self.gateway, order.target),
@@ -164,7 +164,7 @@ impl Mqtt2go {
         Ok(Message { retain, ..message })
     }
 
-    /// Each command has to be confirmed by a message on the entity's `out` [changelog].
+    /// Each command has to be confirmed by a message on the entity's `out` (changelog).
     fn expect_reply(&mut self, place: &str, now: Moment) {
         if self.waiting < PENDING_MAX {
             self.waiting += 1;
@@ -222,13 +222,13 @@ fn read(topic: &str) -> Reading<'_> {
     }
 }
 
-/// A type and a time [commands]. `value` is left out by queries, which examples write all the same.
+/// A type and a time (commands). `value` is left out by queries, which examples write all the same.
 fn check_command(payload: &[u8]) -> Result<(), String> {
     let members = object(payload)?;
     check_envelope(&members)
 }
 
-/// A type, a priority, a time, and a value: as `value` [commands] or as `report` [objects, firmware]. The reply of
+/// A type, a priority, a time, and a value: as `value` (commands) or as `report` (objects, firmware). The reply of
 /// first-party firmware echoes the command, so it has no priority.
 fn check_report(payload: &[u8]) -> Result<(), String> {
     let members = object(payload)?;

@@ -1,8 +1,8 @@
 //! OmniCore's rules for connections, subscriptions and what is sent to devices.
 //!
-//! Sources, all docs.iotcore.omnicore.korewireless.com: [publish] message/publishing-over-mqtt-bridge; [gateways]
-//! gateway/using-gateways-with-mqtt-bridge; [requirements] resources/requirements; [quotas]
-//! resources/quotas-and-limits; [config] manage/configuring-devices; [commands] manage/sending-commands-to-devices.
+//! Sources, all docs.iotcore.omnicore.korewireless.com: (publish) message/publishing-over-mqtt-bridge; (gateways)
+//! gateway/using-gateways-with-mqtt-bridge; (requirements) resources/requirements; (quotas)
+//! resources/quotas-and-limits; (config) manage/configuring-devices; (commands) manage/sending-commands-to-devices.
 //! "Ancestor" is cloud.google.com/iot/docs (retired), of which those pages are a port; its rules are kept where
 //! OmniCore's pages say nothing else.
 
@@ -19,13 +19,13 @@ use crate::platform::message::Message;
 use crate::platform::settings::{Known, Settings, known};
 use crate::platform::users::Users;
 
-/// [requirements]
+/// (requirements)
 pub(super) const VERSIONS: &[Version] = &[Version::V311];
-/// Bytes of telemetry [quotas]; of a command (ancestor).
+/// Bytes of telemetry (quotas); of a command (ancestor).
 pub(super) const EVENT_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of state and of a configuration [quotas].
+/// Bytes of state and of a configuration (quotas).
 pub(super) const STATE_BYTES_MAX: usize = 64 * 1024;
-/// Public keys of a device [quotas].
+/// Public keys of a device (quotas).
 const KEYS_MAX: usize = 3;
 
 const SETTINGS: &[Known] = &[
@@ -39,7 +39,7 @@ const SETTINGS: &[Known] = &[
     known("idle", Some("1200")),
 ];
 
-/// How a gateway's devices prove that they may be attached [gateways].
+/// How a gateway's devices prove that they may be attached (gateways).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GatewayAuth {
     AssociationOnly,
@@ -110,15 +110,15 @@ impl Omnicore {
             idle: Duration::from_secs(settings.number("idle")?),
             configs: HashMap::new(),
             config_sent: HashMap::new(),
-            // Towards devices: 100 per second, burst 100 [quotas].
+            // Towards devices: 100 per second, burst 100 (quotas).
             commands: Bucket::new(100.0, 100.0),
-            // From devices: 60,000 per minute and tenant by default [quotas].
+            // From devices: 60,000 per minute and tenant by default (quotas).
             events: Bucket::new(1000.0, 60_000.0),
             states: HashMap::new(),
         })
     }
 
-    /// Version, client identifier, token. The user name is ignored [jwt].
+    /// Version, client identifier, token. The user name is ignored (jwt).
     pub(super) fn admit(&mut self, connect: &Connect<'_>, now: Moment) -> Result<Admission, Fault> {
         let device = self.device(connect.client_identifier).map_err(|detail| {
             Fault::new(Rule::ClientIdentifier, ReasonCode::ClientIdentifierNotValid, detail)
@@ -133,7 +133,7 @@ impl Omnicore {
             true => Role::Gateway { attached: BTreeSet::new() },
             false => Role::Device,
         };
-        // Neither is supported [requirements]; what becomes of a CONNECT that asks for one isn't said.
+        // Neither is supported (requirements); what becomes of a CONNECT that asks for one isn't said.
         let will = connect.will.map(|_| Note::new(Rule::Will, "there are no wills"));
         let session = (!connect.clean_start)
             .then(|| Note::new(Rule::Session, "there are no persistent sessions"));
@@ -175,13 +175,13 @@ impl Omnicore {
         member: &Member,
         wish: &Subscription<'_>,
     ) -> Result<Grant, Denial> {
-        // QoS 2 is granted as 1 [publish].
+        // QoS 2 is granted as 1 (publish).
         let mut grant = Grant { qos: wish.qos.min(Qos::AtLeastOnce), ..Grant::of(wish) };
         let levels: Vec<&str> = wish.topic_filter.split('/').collect();
         let ["", registry, rest @ ..] = &*levels else {
             return Err(denied("a filter begins with /REGISTRY/DEVICE/"));
         };
-        // There are broadcasts, but their topic isn't printed whole [commands]: left open.
+        // There are broadcasts, but their topic isn't printed whole (commands): left open.
         let is_broadcast = rest.contains(&"broadcast");
         if is_broadcast && *registry == self.registry {
             return Ok(grant);
@@ -191,7 +191,7 @@ impl Omnicore {
             ["+" | "#", ..] => return Err(denied("no wildcard can stand for devices")),
             [device, "config"] => {
                 self.speaks_for(member, device, "SUBSCRIBE", wish.topic_filter)?;
-                // The latest one comes right behind the SUBACK [config].
+                // The latest one comes right behind the SUBACK (config).
                 let config = self.configs.get(*device);
                 let message = |config: &Vec<u8>| {
                     Message::new(wish.topic_filter.to_owned(), config.clone(), Qos::AtLeastOnce)
@@ -239,7 +239,7 @@ impl Omnicore {
                 format!("/{}/{device}/commands{subfolder}", self.registry)
             }
             Verb::Config => {
-                // One update per second and device [config].
+                // One update per second and device (config).
                 let last = self.config_sent.get(device);
                 if last.is_some_and(|last| now.at.duration_since(*last) < Duration::from_secs(1)) {
                     return Err(too_often(Rule::ConfigRate));
@@ -274,7 +274,7 @@ fn denied(detail: &str) -> Denial {
 }
 
 /// Ancestor: a letter, then letters, digits and `-._+~%`; 3 to 255 bytes; not `goog…`. OmniCore says only: up to 256
-/// bytes [quotas].
+/// bytes (quotas).
 pub(super) fn is_identifier(text: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._+~%".contains(&byte);
     (3..=255).contains(&text.len())

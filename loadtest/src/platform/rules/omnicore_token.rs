@@ -1,8 +1,8 @@
 //! OmniCore's password: a JSON Web Token, checked against the public keys of a device or registry.
 //!
-//! Sources: [jwt] docs.iotcore.omnicore.korewireless.com, managing-credentials/using-json-web-tokens-jwts: `iat`,
-//! `exp`, `aud`, RS256 or ES256; [sdk] github.com/korewireless/OmniCore-C-Device-SDK: no padding, the subscription in
-//! `aud`; [openapi] github.com/korewireless/OmniCore-Go-SDK api/openapi.yaml: RSA_PEM, RSA_X509_PEM, ES256_PEM,
+//! Sources: (jwt) docs.iotcore.omnicore.korewireless.com, managing-credentials/using-json-web-tokens-jwts: `iat`,
+//! `exp`, `aud`, RS256 or ES256; (sdk) github.com/korewireless/OmniCore-C-Device-SDK: no padding, the subscription in
+//! `aud`; (openapi) github.com/korewireless/OmniCore-Go-SDK api/openapi.yaml: RSA_PEM, RSA_X509_PEM, ES256_PEM,
 //! ES256_X509_PEM. "Ancestor" is cloud.google.com/iot/docs (retired): 24 hours at most, clocks may differ by ten minutes.
 
 use std::path::Path;

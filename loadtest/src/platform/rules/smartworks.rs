@@ -1,7 +1,7 @@
 //! SmartWorks' rules, for both generations of topics: credentials, and the patterns that go with them.
 //!
-//! Sources: [mqtt-mgmt] help.altair.com/2021/smartworks/topics/database/mqtt_mgmt.htm; [topic-thing] mqtt_topic_thing.htm
-//! there; [openapi] github.com/altairengineering/iots-python openapi/anythingdb_openapi.yaml; [smart-home]
+//! Sources: (mqtt-mgmt) help.altair.com/2021/smartworks/topics/database/mqtt_mgmt.htm; (topic-thing) mqtt_topic_thing.htm
+//! there; (openapi) github.com/altairengineering/iots-python openapi/anythingdb_openapi.yaml; (smart-home)
 //! github.com/altairengineering/iot-studio-demos. What the broker does with a packet outside the patterns isn't
 //! said: it is acknowledged and goes nowhere; a SUBSCRIBE is refused.
 
@@ -18,7 +18,7 @@ use crate::platform::message::Message;
 use crate::platform::settings::{Known, Settings, known};
 use crate::platform::users::Users;
 
-/// 3.1.1 by [smart-home]; 5 is seen with third-party clients.
+/// 3.1.1 by (smart-home); 5 is seen with third-party clients.
 pub(super) const VERSIONS: &[Version] = &[Version::V311, Version::V5];
 
 const SETTINGS: &[Known] = &[
@@ -95,7 +95,7 @@ impl SmartWorks {
         Ok(Self { generation, space, collection, credentials })
     }
 
-    /// The credential. The client identifier is free [smart-home].
+    /// The credential. The client identifier is free (smart-home).
     pub(super) fn admit(&mut self, connect: &Connect<'_>) -> Result<Admission, Fault> {
         let code = ReasonCode::BadUserNameOrPassword;
         let user_name = connect.user_name.unwrap_or_default();
@@ -198,7 +198,7 @@ impl SmartWorks {
     }
 }
 
-/// A new request [topic-thing]. `input` may be absent [openapi].
+/// A new request (topic-thing). `input` may be absent (openapi).
 pub(super) fn action_object(thing: &str, action: &str, input: &str, now: Moment) -> Value {
     let mut object = json!({
         "input": value_of(input),
@@ -212,7 +212,7 @@ pub(super) fn action_object(thing: &str, action: &str, input: &str, now: Moment)
     object
 }
 
-/// Properties are an object; actions and events are objects with an object for each name [topic-thing, openapi]. A
+/// Properties are an object; actions and events are objects with an object for each name (topic-thing, openapi). A
 /// record's content is free.
 fn check(spoken: Spoken, payload: &[u8]) -> Result<(), String> {
     match spoken {

@@ -1,7 +1,7 @@
 //! SmartWorks' topics: which form one is, which patterns a Thing's credential has, and what the platform says back.
 //!
 //! Sources as in `smartworks`. The first generation is told what it wrote: `status/…` is published when a property's
-//! value has changed, an action is requested or an event raised [topic-thing]. For the second one that isn't said.
+//! value has changed, an action is requested or an event raised (topic-thing). For the second one that isn't said.
 
 use interlingua::mqtt::Qos;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ pub(super) fn default_acl(generation: Generation, space: &str, thing: &str) -> A
                     acl.publish.push(format!("set/{place}/{kind}/#"));
                     acl.subscribe.push(format!("status/{place}/{kind}/#"));
                 }
-                // Seen in deployed devices, and printed in the credential document [openapi].
+                // Seen in deployed devices, and printed in the credential document (openapi).
                 acl.publish.extend([format!("set/{place}/data"), format!("{place}/data")]);
             }
             acl

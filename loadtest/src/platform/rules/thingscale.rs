@@ -1,7 +1,7 @@
 //! ThingScale's rules.
 //!
-//! Sources: [using-mqtt] dev.thingscale.io/device-connector/using-mqtt.html and its older copy on
-//! sensinics.atlassian.net/wiki (pages/491639); [publish] dev.thingscale.io/publish-service.html.
+//! Sources: (using-mqtt) dev.thingscale.io/device-connector/using-mqtt.html and its older copy on
+//! sensinics.atlassian.net/wiki (pages/491639); (publish) dev.thingscale.io/publish-service.html.
 
 use interlingua::mqtt::{Connect, Publish, Qos, ReasonCode, Subscription, Version};
 use serde::de::IgnoredAny;
@@ -11,11 +11,11 @@ use crate::platform::finding::{Fate, Fault, Note, Rule, Verdict};
 use crate::platform::message::Message;
 use crate::platform::settings::{Known, Settings, known};
 
-/// [using-mqtt]
+/// (using-mqtt)
 pub(super) const VERSIONS: &[Version] = &[Version::V31, Version::V311];
-/// Characters of a client identifier [using-mqtt].
+/// Characters of a client identifier (using-mqtt).
 const CLIENT_IDENTIFIER_MAX: usize = 23;
-/// `U******` [using-mqtt].
+/// `U******` (using-mqtt).
 const ACCOUNT_LENGTH: usize = 7;
 
 const SETTINGS: &[Known] = &[known("token", None), known("account", None)];
@@ -27,7 +27,7 @@ pub(in crate::platform) struct ThingScale {
 }
 
 /// Whether a topic may be published to, and what it is. Any device may stand there: a publish under a new identifier
-/// creates it [using-mqtt].
+/// creates it (using-mqtt).
 enum Reading {
     Json,
     Binary,
@@ -44,7 +44,7 @@ impl ThingScale {
         Ok(Self { token: settings.required("token")?, account })
     }
 
-    /// Version, client identifier, user name, token. Wills and durable sessions are there [using-mqtt].
+    /// Version, client identifier, user name, token. Wills and durable sessions are there (using-mqtt).
     pub(super) fn admit(&mut self, connect: &Connect<'_>) -> Result<Admission, Fault> {
         let identifier = connect.client_identifier;
         let length = identifier.chars().count();
@@ -67,7 +67,7 @@ impl ThingScale {
         if password(connect) != self.token.as_bytes() {
             return Err(Fault::new(Rule::Password, code, "the DEVICE_TOKEN is expected"));
         }
-        // Only recommended [using-mqtt]: two connections with one identifier end each other.
+        // Only recommended (using-mqtt): two connections with one identifier end each other.
         let nonce = (!identifier.contains('_'))
             .then(|| Note::new(Rule::ClientIdentifierNonce, "DEVICE_ID_RANDOM is recommended"));
         let device = identifier.rsplit_once('_').map_or(identifier, |(device, _)| device);
@@ -80,7 +80,7 @@ impl ThingScale {
     }
 
     pub(super) fn publish(&mut self, publish: &Publish<'_>) -> Verdict {
-        // What is refused is acknowledged: nothing reports it to the publisher [using-mqtt].
+        // What is refused is acknowledged: nothing reports it to the publisher (using-mqtt).
         let dropped = |form, rule, code, detail: &str| {
             Verdict::new(form, Fate::Drop(Fault::new(rule, code, detail)))
         };
@@ -104,7 +104,7 @@ impl ThingScale {
         }
     }
 
-    /// Only inside `{token}/#` [using-mqtt].
+    /// Only inside `{token}/#` (using-mqtt).
     pub(super) fn subscribe(&mut self, wish: &Subscription<'_>) -> Result<Grant, Denial> {
         let mut levels = wish.topic_filter.split('/');
         if levels.next() != Some(&*self.token) || levels.clone().next().is_none() {
@@ -122,7 +122,7 @@ impl ThingScale {
         Ok(grant)
     }
 
-    /// Exactly the text of the Publish request, QoS 0 or 1 [publish].
+    /// Exactly the text of the Publish request, QoS 0 or 1 (publish).
     pub(super) fn order(&mut self, order: &Order) -> Result<Message, Fault> {
         if order.verb == Verb::Config {
             let code = ReasonCode::TopicNameInvalid;

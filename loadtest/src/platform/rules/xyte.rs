@@ -1,7 +1,7 @@
 //! Xyte's rules, for both generations of topics.
 //!
-//! Sources, all dev.xyte.io/reference: [setup] setting-up-mqtt; [basics] mqtt-basics; [events] mqtt-events (older
-//! generation); [subscribe] subscribe-topics (newer); [telemetry] send-telemetry; [command] get-command. The page
+//! Sources, all dev.xyte.io/reference: (setup) setting-up-mqtt; (basics) mqtt-basics; (events) mqtt-events (older
+//! generation); (subscribe) subscribe-topics (newer); (telemetry) send-telemetry; (command) get-command. The page
 //! with the newer generation's publish topics wasn't found: those of the older one are taken.
 
 use std::collections::{HashMap, VecDeque};
@@ -18,7 +18,7 @@ use crate::platform::message::Message;
 use crate::platform::settings::{Known, Settings, known};
 use crate::platform::users::Users;
 
-/// Full features of version 5 are required [setup].
+/// Full features of version 5 are required (setup).
 pub(super) const VERSIONS: &[Version] = &[Version::V5];
 
 /// Commands that wait for a device. The documents have no limit; memory has.
@@ -29,9 +29,9 @@ const SETTINGS: &[Known] = &[known("access-key", None), known("user-properties",
 /// The generation of topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topics {
-    /// `…/commands` [events].
+    /// `…/commands` (events).
     Older,
-    /// `…/command` [subscribe].
+    /// `…/command` (subscribe).
     Newer,
 }
 
@@ -65,7 +65,7 @@ impl Xyte {
         if users.is_empty() && access_key.is_none() {
             anyhow::bail!("--set access-key=… or --users FILE is needed");
         }
-        // `device_id` and `access_key` on each PUBLISH are the older generation's [events].
+        // `device_id` and `access_key` on each PUBLISH are the older generation's (events).
         let user_properties = match topics {
             Topics::Older => settings.word("user-properties", &USER_PROPERTIES)?,
             Topics::Newer => UserProperties::Open,
@@ -74,7 +74,7 @@ impl Xyte {
         Ok(Self { topics, user_properties, access_key, users, pending, configs, confirmed: 0 })
     }
 
-    /// Version; client identifier and user name are the device identifier, the password its access key [setup].
+    /// Version; client identifier and user name are the device identifier, the password its access key (setup).
     pub(super) fn admit(&mut self, connect: &Connect<'_>) -> Result<Admission, Fault> {
         let device = connect.client_identifier;
         if !is_uuid(device) {
@@ -162,7 +162,7 @@ impl Xyte {
         has("device_id", &member.device) && has("access_key", access_key)
     }
 
-    /// `id` is needed since API 1.0.1; statuses are those of the command page and first-party agents [command].
+    /// `id` is needed since API 1.0.1; statuses are those of the command page and first-party agents (command).
     fn update_command(&mut self, member: &Member, payload: &[u8]) -> Verdict {
         const STATUSES: [&str; 4] = ["done", "in_progress", "error", "failed"];
         let form = "commands/update";
@@ -205,7 +205,7 @@ impl Xyte {
         };
         let mut grant = Grant::of(wish);
         match rest {
-            // What is pending waits for the device [basics]; for how long isn't said.
+            // What is pending waits for the device (basics); for how long isn't said.
             _ if rest == self.command_topic() => {
                 grant.target = Some(member.device.clone());
                 grant.messages.extend(self.next_command(&member.device));
@@ -226,7 +226,7 @@ impl Xyte {
     }
 
     /// `command DEVICE[/NAME] PARAMETERS` or `command DEVICE WHOLE-DOCUMENT`. Commands of a device wait for each other:
-    /// the topic has the *next* pending one [subscribe].
+    /// the topic has the *next* pending one (subscribe).
     pub(super) fn order(&mut self, order: &Order) -> Result<Option<Message>, Fault> {
         let (device, name) = order.target.split_once('/').unwrap_or((&order.target, "reboot"));
         if order.verb == Verb::Config {
@@ -267,7 +267,7 @@ impl Xyte {
         }
     }
 
-    /// A message to a device; the older generation says where the answer goes [events].
+    /// A message to a device; the older generation says where the answer goes (events).
     fn message(&self, device: &str, topic: &str, payload: &str) -> Message {
         let topic_name = format!("v1/device/{device}/{topic}");
         let mut properties = PropertyBuffer::new();
@@ -287,7 +287,7 @@ impl Xyte {
     }
 }
 
-/// A status of three, a time if it likes, and flat telemetries [telemetry].
+/// A status of three, a time if it likes, and flat telemetries (telemetry).
 fn check_telemetry(payload: &[u8]) -> Result<(), String> {
     let members = object(payload)?;
     word(&members, "status", &["online", "offline", "error"])?;
