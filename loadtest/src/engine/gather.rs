@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::clock::SECOND;
 use super::conduct::Timeline;
 use super::measure::{Interval, Totals};
+use super::names::without_secrets;
 use super::plan::Plan;
 use super::shard::Outcome;
 use super::verdict::{Evidence, checks};
@@ -118,7 +119,7 @@ pub(super) fn gather(plan: &Plan, gathered: Gathered) -> Results {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_unix_ms: plan.clock.unix_ms(0),
         name: plan.scenario.name.clone(),
-        scenario: text(&plan.scenario),
+        scenario: text(&without_secrets(&plan.scenario)),
         seed: plan.seed,
         target: plan.target.to_string(),
         end: plan.end,

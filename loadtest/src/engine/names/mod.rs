@@ -4,6 +4,7 @@
 //! It chooses one form per purpose; which kinds a platform has beside telemetry and commands isn't played.
 //! Invariant: every name was checked by the table's own rules.
 
+mod hide;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,8 @@ use interlingua::dialect::{
 use interlingua::document::{closest, list_words};
 use interlingua::mqtt::{Version, topic};
 use interlingua::payload::Shape;
+
+pub(crate) use hide::without_secrets;
 
 use super::pattern::fill;
 use crate::scenario::{Encoding, Scenario};
