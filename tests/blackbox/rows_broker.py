@@ -107,7 +107,7 @@ AFTER_CONNACK = [
     wrong("pingreq", "c000"),
     wrong("pingresp-that-nobody-asked-for", "d000"),
     wrong("disconnect", "e000", versions=V3),
-    wrong("disconnect-with-will", "e00104", versions=V5, fault="v5 section 3.14.2.1: 0x04 is sent by clients; it is passed on"),
+    wrong("disconnect-with-will", "e00104", versions=V5),
     wrong("disconnect-session-expiry", "e0078b05" + "1100000001", versions=V5),
     wrong("auth-again", "f006190415000141", versions=V5),
     wrong("auth-that-nobody-began", "f006180415000141", versions=V5),

@@ -2,7 +2,7 @@
 
 import wire
 from hostile import V3, V5, V31, V311, legal, malformed, wrong
-from rows_connect import TEXTS, UNUSED
+from rows_connect import TEXTS
 from wire import text
 
 MINIMAL = "v5 [MQTT-1.5.5-1]; 3.1.1 section 2.2.3 and 3.1 section 2.1: a single byte for up to 127"
@@ -150,7 +150,7 @@ def acknowledged(name, first):
     payload = f"3.1.1 and v5 section {section}.3, 3.1 section {section}: no payload"
     return [
         *(malformed(f"{name}-flags-{n}", bytes([first & 0xF0 | n, 2, 0, 1]), versions=V311 + V5, stricter=flags_say) for n in wrong_flags),
-        *(legal(f"{name}-unused-flags-{n}", bytes([first & 0xF0 | n, 2, 0, 1]), versions=V31, fault=UNUSED) for n in wrong_flags if first != 0x62),
+        *(legal(f"{name}-unused-flags-{n}", bytes([first & 0xF0 | n, 2, 0, 1]), versions=V31) for n in wrong_flags if first != 0x62),
         # 3.1 section 2.1: a PUBREL that is sent again has DUP.
         *(legal(f"{name}-dup", "6a020001", versions=V31) for _ in range(first == 0x62)),
         malformed(f"{name}-empty", bytes([first, 0])),

@@ -2,7 +2,7 @@
 
 import wire
 from hostile import V3, V5, V31, V311, legal, malformed, wrong
-from rows_connect import TEXTS, UNUSED
+from rows_connect import TEXTS
 from wire import text
 
 SHARED = "v5 [MQTT-4.8.2-1], [MQTT-4.8.2-2]: a name of at least one character, and a filter"
@@ -58,7 +58,7 @@ SUBSCRIBE = [
     malformed("subscribe-nothing", body(0x82), reason=0x82, versions=V311 + V5),
     malformed("subscribe-nothing", body(0x82), versions=V31, stricter=NO_LIST),
     legal("subscribe-dup", subscribe(first=0x8A), versions=V31),
-    legal("subscribe-unused-flag", subscribe(first=0x83), versions=V31, fault=UNUSED),
+    legal("subscribe-unused-flag", subscribe(first=0x83), versions=V31),
     malformed("subscribe-at-qos-0", subscribe(first=0x80), versions=V31, stricter=AT_QOS_1),
     malformed("subscribe-without-properties", "82020001", versions=V5),
     malformed("subscribe-filter-cut", body(0x82, b"\0\5ab")),
@@ -102,7 +102,7 @@ UNSUBSCRIBE = [
     malformed("unsubscribe-nothing", body(0xA2), reason=0x82, versions=V311 + V5),
     malformed("unsubscribe-nothing", body(0xA2), versions=V31, stricter=NO_LIST),
     legal("unsubscribe-dup", unsubscribe(first=0xAA), versions=V31),
-    legal("unsubscribe-unused-flag", unsubscribe(first=0xA3), versions=V31, fault=UNUSED),
+    legal("unsubscribe-unused-flag", unsubscribe(first=0xA3), versions=V31),
     malformed("unsubscribe-at-qos-0", unsubscribe(first=0xA0), versions=V31, stricter=AT_QOS_1),
     malformed("unsubscribe-without-properties", "a2020001", versions=V5),
     malformed("unsubscribe-filter-cut", body(0xA2, b"\0\5ab")),
