@@ -4,7 +4,7 @@ mod script;
 
 use interlingua::mqtt::{AcknowledgementKind, Property, Qos, ReasonCode, Version};
 use interlingua::session::End;
-use interlingua::translate::Identity;
+use interlingua::translate::{Identity, Note, Reason, Way};
 use script::packets::*;
 use script::{Opening, Script, pairs};
 
@@ -196,6 +196,69 @@ fn a_message_that_is_taken_back_takes_no_room_at_the_upstream() {
     script
         .device_sends(publish(v5, publish_of(Q1, 7, TOPIC, br#"{"temp":20}"#)))
         .upstream_receives(publish(v5, publish_of(Q1, 7, TEMP, br#"{"temp":20}"#)))
+        .goes_on()
+        .play();
+}
+
+/// The pair with an upstream that takes so many messages at once.
+fn taking(most: u16) -> Script {
+    let v5 = Version::V5;
+    let own = properties_apart(v5);
+    let granted = [Property::ReceiveMaximum(most), pairs::told()[1]];
+    let opening = Opening {
+        upstream_connack: connack_with(v5, false, ReasonCode::Success, &granted[..1]),
+        device_connack: connack_with(
+            v5,
+            false,
+            ReasonCode::Success,
+            &[granted[0], pairs::own_limit(), granted[1]],
+        ),
+        ..own.opening()
+    };
+    own.opening_with(opening).connected()
+}
+
+#[test]
+fn parts_wait_until_there_is_room_for_all_of_them() {
+    let v5 = Version::V5;
+    let one = |id| publish(v5, publish_of(Q1, id, TOPIC, br#"{"temp":20}"#));
+    taking(2)
+        .device_sends([one(6), publish(v5, publish_of(Q1, 7, TOPIC, BOTH))].concat())
+        .upstream_receives(publish(v5, publish_of(Q1, 6, TEMP, br#"{"temp":20}"#)))
+        .upstream_sends(puback(v5, 6))
+        .device_receives(puback(v5, 6))
+        .upstream_receives(two(v5, Q1, 7, LENT))
+        .upstream_sends([puback(v5, 7), puback(v5, LENT)].concat())
+        .device_receives(puback(v5, 7))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn more_parts_than_the_upstream_ever_takes_at_once_are_refused() {
+    let v5 = Version::V5;
+    taking(1)
+        .device_sends(publish(v5, publish_of(Q1, 7, TOPIC, BOTH)))
+        .device_receives(acknowledge_with(
+            v5,
+            AcknowledgementKind::Puback,
+            7,
+            ReasonCode::QuotaExceeded,
+        ))
+        .look(|_, tally| assert_eq!(tally.refused(Way::Up, Reason::QueueOverflow), 1))
+        .device_sends(publish(v5, publish_of(Q0, 0, TOPIC, BOTH)))
+        .upstream_receives(two(v5, Q0, 0, 0))
+        .goes_on()
+        .play();
+}
+
+#[test]
+fn what_loses_qos_by_its_parts_is_counted() {
+    properties_apart(Version::V311)
+        .connected()
+        .device_sends(publish(Version::V311, publish_of(Q2, 7, TOPIC, BOTH)))
+        .upstream_receives(two(Version::V311, Q1, 7, LENT))
+        .look(|_, tally| assert_eq!(tally.noted(Way::Up, Note::QosClamped), 1))
         .goes_on()
         .play();
 }

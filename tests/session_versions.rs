@@ -339,6 +339,11 @@ fn what_the_upstream_does_not_take_is_lowered_for_an_older_device() {
         .device_receives(pubrec(V311, 7))
         .device_sends(pubrel(V311, 7))
         .device_receives(pubcomp(V311, 7))
+        .look(|_, tally| {
+            for note in [Note::QosClamped, Note::RetainStripped] {
+                assert_eq!(tally.noted(Way::Up, note), 1, "{note:?}");
+            }
+        })
         .goes_on()
         .play();
 }

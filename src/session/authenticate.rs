@@ -46,13 +46,13 @@ impl Authentication {
     }
 
     /// What is wrong with an AUTH of the device, if anything [MQTT-4.12.0-5] [MQTT-4.12.1-1].
-    fn by_device(&mut self, auth: &Auth<'_>, phase: Phase) -> Result<(), &'static str> {
+    fn by_device(&mut self, auth: &Auth<'_>) -> Result<(), &'static str> {
         if method(auth.properties) != Some(&*self.method) {
             return Err(OTHER_METHOD);
         }
         match (auth.reason_code, self.exchange) {
             (ReasonCode::ContinueAuthentication, Exchange::Open) => Ok(()),
-            (ReasonCode::ReAuthenticate, Exchange::Done) if phase == Phase::Running => {
+            (ReasonCode::ReAuthenticate, Exchange::Done) => {
                 self.exchange = Exchange::Open;
                 Ok(())
             }
@@ -85,7 +85,7 @@ impl Session {
     ) -> Result<(), End> {
         let auth = Auth::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         let own = self.authentication.as_deref_mut().ok_or(End::DeviceProtocol(UNASKED))?;
-        own.by_device(&auth, self.phase).map_err(End::DeviceProtocol)?;
+        own.by_device(&auth).map_err(End::DeviceProtocol)?;
         wake.to_upstream.extend_from_slice(raw.bytes);
         Ok(())
     }
