@@ -3,12 +3,12 @@
 mod script;
 
 use interlingua::mqtt::{
-    AcknowledgementKind, Property, Publish, Qos, ReasonCode, Version, WireError,
+    AcknowledgementKind, Connect, Property, Publish, Qos, ReasonCode, Version, WireError,
 };
 use interlingua::session::End;
-use interlingua::translate::{Note, Reason, Way};
+use interlingua::translate::{Identity, Note, Reason, Way};
 use script::packets::*;
-use script::{Script, pairs};
+use script::{Opening, Script, pairs};
 
 const V311: Version = Version::V311;
 const V5: Version = Version::V5;
@@ -715,6 +715,43 @@ fn a_topic_of_65535_slashes_is_refused_and_nothing_else() {
         .connected()
         .device_sends(publish(V311, publish_of(Q1, 3, &deep, b"x")))
         .device_receives(puback(V311, 3))
+        .goes_on()
+        .play();
+}
+
+/// Xyte's older generation wants to be told with each message who sends it.
+#[test]
+fn messages_carry_the_user_properties_that_the_platform_wants() {
+    let here = pairs::side("mqtt2go", &[("home", "h1"), ("gateway", "gw1")]);
+    let there = pairs::side("xyte-legacy", &[("access_key", pairs::UPSTREAM_KEY)]);
+    let translator = pairs::translator(here, there, Identity::Same);
+    let limit = properties(&[pairs::own_limit()]);
+    let opening = Opening {
+        device_connect: connect(connect_of(V311, "XID")),
+        upstream_connect: connect(Connect {
+            properties: limit.properties(),
+            user_name: Some("XID"),
+            password: Some(pairs::UPSTREAM_KEY.as_bytes()),
+            ..connect_of(V5, "XID")
+        }),
+        upstream_connack: connack(V5, ReasonCode::Success),
+        device_connack: connack(V311, ReasonCode::Success),
+    };
+    let report = br#"{"type":"periodic_report","timestamp":1567677926,"value":21.8}"#;
+    let wanted = properties(&[
+        Property::UserProperty("device_id", "XID"),
+        Property::UserProperty("access_key", pairs::UPSTREAM_KEY),
+    ]);
+    let telemetry = br#"{"status":"online","timestamp":"2019-09-05T10:05:26.000Z","telemetries":{"temperature":21.8}}"#;
+    let sent = publish_of(Q1, 7, "v1/device/XID/telemetry", telemetry);
+    Script::new(V311, translator, opening)
+        .upstream_in(V5)
+        .secret_of_upstream(pairs::UPSTREAM_KEY)
+        .connected()
+        .device_sends(publish(V311, publish_of(Q1, 7, "h1/gw1/XID/temperature/out", report)))
+        .upstream_receives(publish(V5, Publish { properties: wanted.properties(), ..sent }))
+        .upstream_sends(puback(V5, 7))
+        .device_receives(puback(V311, 7))
         .goes_on()
         .play();
 }

@@ -214,7 +214,6 @@ fn mqtt2go_devices_keep_xyte_s_rules() {
 }
 
 #[test]
-#[ignore = "the proxy doesn't write the user properties that the older generation wants on each PUBLISH"]
 fn mqtt2go_devices_keep_the_rules_of_xyte_s_older_generation() {
     let folder = TempDir::new().expect("a folder");
     let (mut standin, proxy) = xyte("xyte-legacy", &folder);

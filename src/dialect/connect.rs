@@ -16,6 +16,8 @@ pub struct ConnectRules {
     pub user_name: Option<TextTemplate>,
     /// Password.
     pub password: Option<TextTemplate>,
+    /// User properties of each message towards the platform, in MQTT 5: names, and where their values come from.
+    pub message_properties: Vec<(Box<str>, TextTemplate)>,
     /// Line of the table on which the rules start; 0 where there are none.
     pub line: usize,
 }

@@ -1,7 +1,7 @@
 //! Reading a dialect's table from its TOML text. Every fault is collected; a dialect comes out only when
 //! there is none.
 
-use crate::document::{Document, Fault, Located, Table, Written, closest};
+use crate::document::{Document, Fault, Located, Scalar, Table, Written, closest};
 use crate::mqtt::{Qos, Version};
 
 use super::connect::{ConnectRules, Limits, SessionRule, WillRule};
@@ -255,7 +255,8 @@ fn declare_implied(
 
 fn connect_names(connect: &ConnectRules) -> impl Iterator<Item = &str> {
     let templates = [&connect.client_identifier, &connect.user_name, &connect.password];
-    templates.into_iter().flatten().flat_map(TextTemplate::variables)
+    let properties = connect.message_properties.iter().map(|(_, template)| template);
+    templates.into_iter().flatten().chain(properties).flat_map(TextTemplate::variables)
 }
 
 fn known_names(variables: &[Variable]) -> impl Iterator<Item = &str> {
@@ -282,9 +283,31 @@ fn read_connect(mut table: Table<'_>) -> ConnectRules {
             .map(|max| to_usize(max.value)),
         user_name: read_text_template(&mut table, "username"),
         password: read_text_template(&mut table, "password"),
+        message_properties: table
+            .table("message_properties")
+            .map(read_message_properties)
+            .unwrap_or_default(),
     };
     table.finish();
     rules
+}
+
+/// `message_properties = { device_id = "{device}" }`: every key is a property's name.
+fn read_message_properties(mut table: Table<'_>) -> Vec<(Box<str>, TextTemplate)> {
+    let mut properties = Vec::new();
+    for (name, entry) in table.every() {
+        let Written::Scalar(Located { value: Scalar::Text(text), line }) = entry else {
+            table.fault(table.line(), &name.value, "is no text", "write a template in quotes");
+            continue;
+        };
+        match TextTemplate::parse(&text) {
+            Ok(template) => properties.push((name.value.as_str().into(), template)),
+            Err(error) => {
+                table.fault(line, &name.value, error.to_string(), "correct the template");
+            }
+        }
+    }
+    properties
 }
 
 fn read_text_template(table: &mut Table<'_>, key: &'static str) -> Option<TextTemplate> {

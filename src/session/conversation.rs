@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::dialect::Secret;
 use crate::mqtt::{PINGREQ, PacketIdentifier, PropertyBuffer, Qos, ReasonCode, Version};
 use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
@@ -132,6 +133,8 @@ pub struct Session {
     /// Only where a message may become several.
     pub(super) joins: Option<Box<BothJoins>>,
     pub(super) memory: Memory,
+    /// User properties that the upstream's platform wants in each message.
+    pub(super) message_properties: Box<[(Box<str>, Secret)]>,
     /// What the upstream is owed, where packets are written anew.
     pub(super) order: Option<Box<Order>>,
     /// What one side grants and the other side's version has no word for.
@@ -174,6 +177,7 @@ impl Session {
             session_expiry: 0,
             lingers: false,
             memory: Memory::default(),
+            message_properties: Box::default(),
             order: None,
             passage: Passage::Verbatim,
             device_takes: limits.packet_size_max,

@@ -61,6 +61,7 @@ impl Session {
         let arrival = self.arrival(way, publish, wake.scratch);
         let receiver = self.receiver(way);
         let Self { plan, subscriptions, joins, memory, bounds, held, aliases, .. } = self;
+        let wanted = if way == Way::Up { &*self.message_properties } else { &[] };
         let Scratch { names, parts, properties: buffer, guarded } = &mut *wake.scratch;
         let now_ms = names.received_ms;
         let Publish { topic_name, payload, qos, retain, .. } = *publish;
@@ -81,7 +82,7 @@ impl Session {
         let given = if receiver.speaks_5() { publish.properties } else { Properties::EMPTY };
         let properties = properties::translate(given, way, &plan.translator, buffer)?;
         let identified = asked.filter(|own| receiver.speaks_5() && own.identifies());
-        let delivered = Delivered { properties, identified, arrival, buffer: guarded };
+        let delivered = Delivered { properties, wanted, identified, arrival, buffer: guarded };
         let aliases = aliases.as_deref_mut().filter(|_| receiver.speaks_5());
         let aliases = aliases.map(|aliases| aliases.assigned(way));
         let mut joins = joins.as_deref_mut().map(|joins| joins.on(way));

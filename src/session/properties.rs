@@ -1,5 +1,6 @@
 //! Properties of a packet that passes a translation: names are translated, secrets and aliases stay behind.
 
+use crate::dialect::Secret;
 use crate::mqtt::{Properties, Property, PropertyBuffer, PropertyIdentifier};
 use crate::translate::{Reason, Refusal, Translator, Way};
 
@@ -46,6 +47,8 @@ pub(super) fn translate<'p>(
 pub(super) struct Delivered<'d> {
     /// What the parts have in common.
     pub(super) properties: Properties<'d>,
+    /// What the upstream's platform wants in each of them.
+    pub(super) wanted: &'d [(Box<str>, Secret)],
     /// The subscriptions that say which Subscription Identifiers a part has, where the upstream doesn't or can't.
     pub(super) identified: Option<&'d Subscriptions>,
     pub(super) arrival: Arrival,
@@ -59,7 +62,7 @@ impl Delivered<'_> {
         topic_name: &str,
         alias: Alias,
     ) -> Result<Properties<'_>, Refusal> {
-        if alias == Alias::None && self.identified.is_none() {
+        if alias == Alias::None && self.identified.is_none() && self.wanted.is_empty() {
             return Ok(self.properties);
         }
         self.buffer.clear();
@@ -69,6 +72,10 @@ impl Delivered<'_> {
             if stays || !replaced {
                 self.buffer.push(property).map_err(|_| TOO_MANY)?;
             }
+        }
+        for (name, value) in self.wanted {
+            let property = Property::UserProperty(name, value.reveal());
+            self.buffer.push(property).map_err(|_| TOO_MANY)?;
         }
         if let Some(own) = self.identified {
             for identifier in own.identifiers(topic_name, self.arrival) {

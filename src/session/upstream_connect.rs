@@ -75,7 +75,12 @@ impl Session {
         self.write_connect(connect, &texts, &properties, wake)?;
         self.upstream_identifier = texts.client_identifier.into();
         self.assigned = assigned.filter(|_| self.version == Version::V5);
-        self.names = names.map(|names| names.names).unwrap_or_default();
+        if let Some(names) = names {
+            if self.upstream_version == Version::V5 {
+                self.message_properties = names.message_properties.into();
+            }
+            self.names = names.names;
+        }
         self.agree(connect, clean);
         Ok(())
     }

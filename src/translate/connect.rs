@@ -26,6 +26,8 @@ pub struct ConnectPlan {
     pub user_name: Option<String>,
     /// Password.
     pub password: Option<Secret>,
+    /// User properties of each message towards the upstream, in MQTT 5: names and values.
+    pub message_properties: Vec<(Box<str>, Secret)>,
     /// The session's own names.
     pub names: SessionNames,
 }
@@ -81,7 +83,11 @@ pub(crate) fn connect(
     let user_name = rules.user_name.as_ref().and_then(|template| values.render(template));
     let password =
         rules.password.as_ref().and_then(|template| values.render(template)).map(Secret::new);
-    Ok(ConnectPlan { client_identifier, user_name, password, names })
+    let properties = rules.message_properties.iter();
+    let message_properties = properties
+        .filter_map(|(name, template)| Some((name.clone(), Secret::new(values.render(template)?))))
+        .collect();
+    Ok(ConnectPlan { client_identifier, user_name, password, message_properties, names })
 }
 
 /// Its parts go to the other side, where no secret of this side may be seen.
