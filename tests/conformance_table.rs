@@ -58,7 +58,11 @@ fn each_kind_of_fault_is_seen() {
             "`session_gone::every_pair_connects` |",
             "no such file",
         ),
-        ("blackbox/test_hostile_device::test_first_packet", "blackbox/test_hostile_device::test_first_packet_2", "no such test"),
+        (
+            "blackbox/test_hostile_device::test_first_packet",
+            "blackbox/test_hostile_device::test_first_packet_2",
+            "no such test",
+        ),
         ("| 3.1.0-2 |", "| 3.1.0-1 |", "3.1.0-1 of v3_ comes twice"),
         ("| 3.1.0-2 |", "| 3.1.0-2a |", "isn't a statement's number"),
         ("| retained messages are the broker's |", "| |", "neither a test nor a reason"),
