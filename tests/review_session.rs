@@ -461,3 +461,20 @@ fn a_known_filter_is_removed_wherever_it_stands() {
         .goes_on()
         .play();
 }
+
+#[test]
+#[ignore = "open: an UNSUBSCRIBE looks for each of a million filters among a thousand, also behind the limit; this prints it"]
+fn the_cost_of_an_unsubscribe() {
+    let mut run = run_of(V5, Translator::plain_in(&[V311]));
+    run.feed(Peer::Device, &connect(connect_of(V5, "dev"))).unwrap();
+    run.wake(|session, wake| session.on_upstream_open(wake.now)).unwrap();
+    run.feed(Peer::Upstream, &connack(V311, ReasonCode::Success)).unwrap();
+    let topics: Vec<String> = (1000..2000).map(|at| at.to_string()).collect();
+    let wishes: Vec<_> = topics.iter().map(|topic| (topic.as_str(), Q0)).collect();
+    run.feed(Peer::Device, &subscribe(V5, 1, &wishes)).unwrap();
+    run.feed(Peer::Upstream, &suback(V311, 1, &[0; 1000])).unwrap();
+    let packet = unsubscribe(V5, 2, &vec!["9999"; 690_000]);
+    let since = Instant::now();
+    run.feed(Peer::Device, &packet).unwrap();
+    println!("{} bytes: {:?}", packet.len(), since.elapsed());
+}
