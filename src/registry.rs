@@ -7,8 +7,8 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use dashmap::DashMap;
@@ -28,6 +28,41 @@ struct Slot {
     standing: AtomicU8,
     waker: Waker,
     gone: Notify,
+    is_alive: AtomicBool,
+    /// The session before this one, until the upstream has accepted this one.
+    before: Mutex<Option<Arc<Slot>>>,
+}
+
+impl Slot {
+    fn before(&self) -> Option<Arc<Slot>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn forget(&self) -> Option<Arc<Slot>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The latest session before this one that is still there. Others in between were refused.
+    fn last_alive(&self) -> Option<Arc<Slot>> {
+        let mut before = self.forget();
+        while let Some(slot) = before {
+            if slot.is_alive.load(Ordering::Acquire) {
+                return Some(slot);
+            }
+            before = slot.forget();
+        }
+        None
+    }
+}
+
+/// One after the other: there may be as many as sessions, and each would drop the next from within.
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut next = self.forget();
+        while let Some(slot) = next {
+            next = Arc::into_inner(slot).and_then(|slot| slot.forget());
+        }
+    }
 }
 
 const ALONE: u8 = 0;
@@ -42,7 +77,6 @@ pub struct Entry {
     registry: Arc<Registry>,
     key: u64,
     slot: Arc<Slot>,
-    predecessor: Option<Arc<Slot>>,
 }
 
 impl Registry {
@@ -50,9 +84,16 @@ impl Registry {
     #[must_use]
     pub fn enter(self: &Arc<Self>, upstream: &str, client_identifier: &str, waker: Waker) -> Entry {
         let key = self.keys.hash_one((upstream, client_identifier));
-        let slot = Arc::new(Slot { standing: AtomicU8::new(ALONE), waker, gone: Notify::new() });
-        let predecessor = self.sessions.insert(key, slot.clone());
-        Entry { registry: self.clone(), key, slot, predecessor }
+        let slot = Arc::new(Slot {
+            standing: AtomicU8::new(ALONE),
+            waker,
+            gone: Notify::new(),
+            is_alive: AtomicBool::new(true),
+            before: Mutex::new(None),
+        });
+        let before = self.sessions.insert(key, slot.clone());
+        *slot.before.lock().unwrap_or_else(PoisonError::into_inner) = before;
+        Entry { registry: self.clone(), key, slot }
     }
 }
 
@@ -61,7 +102,7 @@ impl Entry {
     /// it has. Any other is left to the broker.
     #[must_use]
     pub fn claim(&self) -> Option<impl Future<Output = ()> + use<>> {
-        let predecessor = self.predecessor.clone()?;
+        let predecessor = self.slot.before()?;
         let before = predecessor.standing.swap(SUPERSEDED, Ordering::AcqRel);
         (before == LINGERING).then_some(async move {
             let gone = predecessor.gone.notified();
@@ -71,8 +112,8 @@ impl Entry {
     }
 
     /// The upstream has accepted the session, so the one before is over.
-    pub fn is_accepted(&mut self) {
-        self.predecessor = None;
+    pub fn is_accepted(&self) {
+        drop(self.slot.forget());
     }
 
     /// The session's device is gone, and its will waits. Whether another session has come for the client identifier, so that
@@ -93,15 +134,20 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let own = |_: &u64, slot: &Arc<Slot>| Arc::ptr_eq(slot, &self.slot);
-        let removed = self.registry.sessions.remove_if(&self.key, own);
+        self.slot.is_alive.store(false, Ordering::Release);
         self.slot.gone.notify_one();
-        // The upstream didn't want this one: the one before goes on as if nothing had been.
-        if let (Some(predecessor), Some(_)) = (self.predecessor.take(), removed)
-            && Arc::strong_count(&predecessor) > 1
+        // One step, so that nobody comes between.
+        if let dashmap::Entry::Occupied(mut own) = self.registry.sessions.entry(self.key)
+            && Arc::ptr_eq(own.get(), &self.slot)
         {
-            predecessor.standing.store(ALONE, Ordering::Release);
-            self.registry.sessions.insert(self.key, predecessor);
+            match self.slot.last_alive() {
+                // The upstream didn't want this one: the one before goes on as if nothing had been.
+                Some(before) => {
+                    before.standing.store(ALONE, Ordering::Release);
+                    own.insert(before);
+                }
+                None => drop(own.remove()),
+            }
         }
     }
 }
@@ -119,7 +165,7 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let first = enter(&registry);
         assert!(!first.is_superseded());
-        let mut second = enter(&registry);
+        let second = enter(&registry);
         assert!(second.claim().is_none(), "nothing to wait for");
         assert!(first.is_superseded());
         second.is_accepted();
@@ -143,6 +189,18 @@ mod tests {
         assert!(first.is_superseded(), "it is still known");
         drop((first, third));
         assert!(registry.sessions.is_empty());
+    }
+
+    #[test]
+    fn refused_sessions_in_any_order_supersede_nobody() {
+        let registry = Arc::new(Registry::default());
+        let first = enter(&registry);
+        let [second, third] = [enter(&registry), enter(&registry)];
+        let _ = (second.claim(), third.claim());
+        drop(second);
+        drop(third);
+        assert!(!first.is_superseded());
+        assert_eq!(registry.sessions.len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Scripted conversations that show faults found by a review. Each is ignored until its fault is mended.
+//! Faults of sessions that a review found, each with the conversation that showed it.
 
 mod script;
 
@@ -62,7 +62,6 @@ fn kept(here: Version, there: Version) -> Script {
 }
 
 #[test]
-#[ignore = "open: DUP is taken away towards a broker of 3.1, whose CONNACK can't say that it kept a session"]
 fn dup_stays_where_a_broker_of_3_1_may_have_kept_the_session() {
     let again = |version| {
         publish(version, Publish { dup: true, ..publish_of(Qos::ExactlyOnce, 8, "a", b"x") })
@@ -76,7 +75,6 @@ fn dup_stays_where_a_broker_of_3_1_may_have_kept_the_session() {
 }
 
 #[test]
-#[ignore = "open: with 3.1 upstream a kept session's messages are acknowledged and dropped"]
 fn a_kept_session_of_3_1_delivers_what_was_subscribed_to_before() {
     let script = pairs::thingscale_to_thingscale();
     let given = Connect { clean_start: false, ..connect_of(V31, "77") };
@@ -96,7 +94,6 @@ fn a_kept_session_of_3_1_delivers_what_was_subscribed_to_before() {
 }
 
 #[test]
-#[ignore = "open: an UNSUBSCRIBE that is too large for the upstream is acknowledged, and messages go on coming"]
 fn what_was_unsubscribed_is_not_delivered() {
     let small = [Property::MaximumPacketSize(50)];
     let [one, two] = ["x".repeat(30), "y".repeat(30)];
@@ -138,7 +135,6 @@ fn small_home() -> Script {
 }
 
 #[test]
-#[ignore = "open: a SUBSCRIBE that is too large for the upstream forgets filters that were granted before: their messages are dropped"]
 fn a_refused_subscribe_leaves_older_subscriptions_alone() {
     let [one, two] = ["h1/gw1/lamp1/temperature/in", "h1/gw1/lamp1/humidity/in"];
     small_home()
@@ -156,7 +152,6 @@ fn a_refused_subscribe_leaves_older_subscriptions_alone() {
 }
 
 #[test]
-#[ignore = "open: a refused delivery ends the session, and an emulated will isn't published though the upstream is there"]
 fn an_emulated_will_is_published_when_a_refused_delivery_ends_the_session() {
     pairs::will_to_omnicore()
         .disconnecting()
@@ -188,7 +183,6 @@ fn delayed(clean_start: bool, expiry: u32, kept: u32) -> Script {
 }
 
 #[test]
-#[ignore = "open: a session that is over waits for its will's delay after a DISCONNECT with an expiry"]
 fn a_good_bye_does_not_prolong_a_session_that_is_not_kept() {
     // CONNACK said 0: nothing is kept, so the will is due at once [MQTT-3.1.3-9].
     let longer = [Property::SessionExpiryInterval(60)];
@@ -200,7 +194,6 @@ fn a_good_bye_does_not_prolong_a_session_that_is_not_kept() {
 }
 
 #[test]
-#[ignore = "open: a running session with a delayed will doesn't end when the proxy stops, only when something wakes it again"]
 fn a_stopping_proxy_does_not_wait_for_a_delayed_will() {
     delayed(false, 60, u32::MAX)
         .connected()
@@ -211,7 +204,6 @@ fn a_stopping_proxy_does_not_wait_for_a_delayed_will() {
 }
 
 #[test]
-#[ignore = "open: a device that isn't heard because too much is aside is ended for its silence"]
 fn a_device_that_is_not_heard_is_not_silent() {
     let base = Connect { keep_alive_seconds: 10, ..connect_of(V311, "dev") };
     let granted = [Property::ReceiveMaximum(1)];
@@ -236,7 +228,6 @@ fn a_device_that_is_not_heard_is_not_silent() {
 }
 
 #[test]
-#[ignore = "open: retained messages that are on their way are dropped when SUBSCRIBE comes again before they do"]
 fn a_repeated_subscribe_does_not_eat_the_retained_messages_of_the_first() {
     let asking = |identifier| {
         let mut asked = wish("a/#", Q1);
@@ -292,7 +283,6 @@ fn attach(identifier: u16, device: &str) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "open: a device that the platform lost isn't attached again when its gateway names it by a topic alias"]
 fn a_lost_device_is_attached_again_also_under_an_alias() {
     let by = |identifier, topic| {
         let alias = properties(&[Property::TopicAlias(1)]);
@@ -325,7 +315,6 @@ fn a_lost_device_is_attached_again_also_under_an_alias() {
 }
 
 #[test]
-#[ignore = "open: an UNSUBSCRIBE overtakes the SUBSCRIBE of the same filter that waits for an attachment"]
 fn an_unsubscribe_does_not_overtake_its_subscribe() {
     let filters = [("/plant/lamp1/commands/#", Q1), ("/plant/lamp1/config", Q1)];
     running(gateway(V311))
@@ -339,7 +328,6 @@ fn an_unsubscribe_does_not_overtake_its_subscribe() {
 }
 
 #[test]
-#[ignore = "open: an emulated will goes over the upstream's Receive Maximum"]
 fn an_emulated_will_keeps_to_receive_maximum() {
     let script = pairs::mqtt2go_to_omnicore5();
     let last = will("h1/gw1/lamp1/temperature/out", REPORT, Q1);
@@ -379,7 +367,6 @@ fn run_of(version: Version, translator: Translator) -> Run {
 }
 
 #[test]
-#[ignore = "open: each connection without a client identifier leaves a session without end at a broker of 3.x"]
 fn a_client_identifier_of_the_proxys_own_has_no_session_to_keep() {
     let mut run = run_of(V5, Translator::plain_in(&[V311]));
     // It asks for a session that ends with the connection (no Session Expiry Interval).
@@ -393,7 +380,6 @@ fn a_client_identifier_of_the_proxys_own_has_no_session_to_keep() {
 }
 
 #[test]
-#[ignore = "open: a topic filter of 3.1.1 that isn't one in 5 ends the session, with a reason that isn't the reason"]
 fn a_filter_that_only_3_1_1_knows_is_refused() {
     bridge(V311, connect_of(V311, "dev"), V5, &[], &[])
         .connected()
@@ -436,7 +422,6 @@ fn cost_of_a_delivery(filters: usize) -> Duration {
 }
 
 #[test]
-#[ignore = "open: a delivery costs the square of the number of filters with a Subscription Identifier; this prints it"]
 fn the_cost_of_a_delivery() {
     for filters in [100, 500, 1000] {
         println!("{filters} filters: {:?} per delivery", cost_of_a_delivery(filters));
@@ -444,7 +429,6 @@ fn the_cost_of_a_delivery() {
 }
 
 #[test]
-#[ignore = "open: UNSUBSCRIBE forgets a filter that stands behind `subscriptions_max` others, says it was never there, and doesn't ask the upstream"]
 fn a_known_filter_is_removed_wherever_it_stands() {
     let gone = ReasonCode::NoSubscriptionExisted.value();
     bridge(V5, connect_of(V5, "dev"), V311, &[], &[])
@@ -463,7 +447,6 @@ fn a_known_filter_is_removed_wherever_it_stands() {
 }
 
 #[test]
-#[ignore = "open: an UNSUBSCRIBE looks for each of a million filters among a thousand, also behind the limit; this prints it"]
 fn the_cost_of_an_unsubscribe() {
     let mut run = run_of(V5, Translator::plain_in(&[V311]));
     run.feed(Peer::Device, &connect(connect_of(V5, "dev"))).unwrap();

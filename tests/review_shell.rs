@@ -1,5 +1,4 @@
-//! Faults of the shell that a review found, shown with real sockets. Each is ignored until its fault is mended.
-#![cfg(feature = "server")]
+//! Faults of the shell that a review found, each with the sockets that showed it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -117,7 +116,6 @@ fn publish_1(identifier: u16, payload: usize) -> Vec<u8> {
 const PLAIN: &str = "dialect = 'plain'";
 
 #[test]
-#[ignore = "open: a device without keep alive that closes while more than 64 KiB wait is never given up: session, socket and upstream connection stay"]
 fn a_device_that_has_closed_is_given_up_whatever_waits() {
     let stage = Stage::new("upstream_timeout_ms = 500", PLAIN, "dialect = 'plain'\nmqtt = ['5']");
     // Clean session, no keep alive; Receive Maximum 1.
@@ -132,7 +130,6 @@ fn a_device_that_has_closed_is_given_up_whatever_waits() {
 }
 
 #[test]
-#[ignore = "open: where packet_size_max is small, what is left of a burst that grows is never offered again"]
 fn all_of_a_burst_arrives_though_it_grows() {
     let long = "r".repeat(200);
     let upstream = format!(
@@ -173,7 +170,6 @@ fn all_of_a_burst_arrives_though_it_grows() {
 }
 
 #[test]
-#[ignore = "open: a device that isn't read, since its upstream doesn't read, is ended for its silence"]
 fn a_device_that_is_not_read_is_not_silent() {
     let stage = Stage::new("buffered_bytes_max = 65536", PLAIN, PLAIN);
     // Keep alive of one second.
@@ -200,7 +196,6 @@ fn a_device_that_is_not_read_is_not_silent() {
 }
 
 #[test]
-#[ignore = "open: two refused connections under one client identifier leave a running session superseded for ever: its delayed will is suppressed"]
 fn connections_that_are_refused_supersede_nobody() {
     let registry = Arc::new(Registry::default());
     let enter = || registry.enter("cloud", "dev", Waker::noop().clone());

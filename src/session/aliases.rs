@@ -142,6 +142,18 @@ impl Session {
         Ok(())
     }
 
+    /// The topic name of a message that isn't taken yet.
+    pub(super) fn peek_topic<'n>(&'n self, way: Way, publish: &Publish<'n>) -> &'n str {
+        let resolved = match way {
+            Way::Up => self.aliases.as_deref().map(|aliases| &aliases.from_device),
+            Way::Down => self.aliases.as_deref().map(|aliases| &aliases.from_upstream),
+        };
+        let known = alias_of(publish)
+            .filter(|_| publish.topic_name.is_empty())
+            .and_then(|number| resolved?.names.get(&number));
+        known.map_or(publish.topic_name, |name| name)
+    }
+
     /// The topic name that a message's alias stands for: `None` where it has none, and the name that it has is meant. An
     /// alias that comes with a name stands for it from now on.
     pub(super) fn resolve_alias(

@@ -1,5 +1,5 @@
-//! Attaching: a packet about a device that isn't attached waits, and with it all that follows, until the platform has
-//! acknowledged its attachment. Nothing is held but the shell's own buffer.
+//! Attaching: a packet about a device that isn't attached is put aside, and with it the messages behind it, until the
+//! platform has acknowledged its attachment.
 
 use crate::mqtt::{
     Acknowledgement, PacketIdentifier, PacketType, Properties, Publish, Qos, RawPacket,
@@ -46,7 +46,8 @@ impl Session {
         let publish = Publish::decode(raw, self.version).ok()?;
         let mut name = std::mem::take(&mut attachments.name);
         name.clear();
-        let named = self.plan.translator.speaks_for(publish.topic_name, &mut name);
+        let topic_name = self.peek_topic(Way::Up, &publish);
+        let named = self.plan.translator.speaks_for(topic_name, &mut name);
         let missing = named && attachments.needs(&name, &self.names, most);
         let device = missing.then(|| name.as_str().into());
         attachments.name = name;

@@ -17,7 +17,7 @@ pub(super) struct Attachments {
     overdue: Vec<(PacketIdentifier, Box<str>)>,
     /// Where the platform says what is wrong, and the identifier of the subscription to it until its SUBACK.
     pub(super) errors: Option<Errors>,
-    /// How many filters of the SUBSCRIBE that waits need nothing any more.
+    /// How many filters of the first SUBSCRIBE that waits need nothing any more.
     pub(super) searched: usize,
     /// For a name that is being looked up.
     pub(super) name: String,

@@ -134,6 +134,11 @@ impl Bounds {
         }
     }
 
+    /// Whether the receiver takes one more message that has to be acknowledged.
+    pub(super) fn takes_more(&mut self, way: Way) -> bool {
+        self.window(way).is_none_or(|window| window.open.len() < window.most)
+    }
+
     /// A message goes to its receiver.
     pub(super) fn sent(&mut self, way: Way, identifier: PacketIdentifier) {
         if let Some(window) = self.window(way) {

@@ -30,8 +30,8 @@ impl Session {
     ) -> Result<(), End> {
         let connack =
             Connack::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
-        if let Some(subscriptions) = &mut self.subscriptions
-            && connack.session_present
+        let may_be_kept = self.may_be_kept(&connack);
+        if let Some(subscriptions) = self.subscriptions.as_mut().filter(|_| may_be_kept)
             && !subscriptions.resume()
         {
             return Err(NO_PAST);
@@ -41,7 +41,7 @@ impl Session {
             self.phase = Phase::Ended(End::UpstreamRefused(connack.reason_code));
             return Ok(());
         }
-        self.upstream_begins = !connack.session_present;
+        self.upstream_begins = !may_be_kept;
         self.settle_on(connack.properties);
         self.keep_alive.established(wake.now);
         self.phase = Phase::Running;
@@ -49,6 +49,13 @@ impl Session {
         wake.tally.established.add(1);
         self.subscribe_to_errors(wake);
         Ok(())
+    }
+
+    /// Whether the upstream has a session of an older connection: 3.1 can't say so.
+    fn may_be_kept(&self, connack: &Connack<'_>) -> bool {
+        let own = self.subscriptions.as_deref();
+        let silent = self.upstream_version == Version::V31;
+        connack.session_present || silent && own.is_some_and(|own| !own.began_clean())
     }
 
     /// What the upstream grants, for the rest of the session.

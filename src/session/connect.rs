@@ -99,7 +99,10 @@ impl Session {
         reason_code: ReasonCode,
         wake: &mut Wake<'_>,
     ) {
-        wake.to_upstream.clear();
+        if self.phase == Phase::AwaitUpstream {
+            // Nobody has been sent any of it.
+            wake.to_upstream.clear();
+        }
         if self.phase != Phase::AwaitConnect {
             let connack =
                 Connack { session_present: false, reason_code, properties: Properties::EMPTY };

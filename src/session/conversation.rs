@@ -92,7 +92,7 @@ pub struct Session {
     pub(super) phase: Phase,
     /// The version that the device speaks.
     pub(super) version: Version,
-    /// The version that the upstream is spoken to in; another one only in a translated session.
+    /// The version that the upstream is spoken to in; another one where packets are written anew.
     pub(super) upstream_version: Version,
     pub(super) keep_alive: KeepAlive,
     /// When the current phase has taken too long.
@@ -264,7 +264,11 @@ impl Session {
     /// The proxy stops: the device is told, the upstream sees a connection that breaks.
     pub fn on_drain(&mut self, wake: &mut Wake<'_>) {
         match self.phase {
-            Phase::Running => self.end_for_device(End::Drained, wake),
+            Phase::Running => {
+                // There is no time for a will to wait.
+                self.will_delay = Duration::ZERO;
+                self.end_for_device(End::Drained, wake);
+            }
             Phase::AwaitUpstream | Phase::AwaitConnack => {
                 // CONNACK has no "server shutting down" (v5 section 3.2.2.2).
                 self.refuse_connect(End::Drained, ReasonCode::ServerUnavailable, wake);
@@ -305,7 +309,7 @@ impl Session {
             attachments.give_up();
             self.offer_held(wake);
         }
-        if due(self.keep_alive.device_deadline()) {
+        if due(self.device_deadline()) {
             self.end_for_device(End::KeepAliveTimeout, wake);
         } else if due(self.keep_alive.upstream_deadline()) {
             wake.to_upstream.extend_from_slice(&PINGREQ);
@@ -318,9 +322,22 @@ impl Session {
     pub fn deadline(&self) -> Option<Instant> {
         let running = self.phase == Phase::Running;
         let attachment = self.attachments.as_deref().and_then(Attachments::deadline);
-        let own = [self.keep_alive.device_deadline(), attachment].into_iter().flatten();
+        let own = [self.device_deadline(), attachment].into_iter().flatten();
         let upstream = self.keep_alive.upstream_deadline().filter(|_| running || self.lingers);
         own.filter(|_| running).chain(upstream).chain(self.phase_deadline).min()
+    }
+
+    /// When the device has been silent for too long. Not while it isn't heard, since too much of it waits.
+    fn device_deadline(&self) -> Option<Instant> {
+        let heard = self.held.aside(Way::Up) == Aside::Open;
+        self.keep_alive.device_deadline().filter(|_| heard)
+    }
+
+    /// The device's connection is closed, and what it said before is not all taken yet: it is given so much time.
+    pub fn on_device_closing(&mut self, wake: &mut Wake<'_>) {
+        if self.phase == Phase::Running && self.phase_deadline.is_none() {
+            self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
+        }
     }
 
     /// The device isn't read at the moment, so its silence means nothing.

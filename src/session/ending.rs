@@ -58,6 +58,10 @@ impl Session {
                     };
                     self.tell_device(told, wake);
                 }
+                if self.will.is_some() && matches!(end, End::MessageRefused(_)) {
+                    // The upstream is there, and has no will of its own to publish.
+                    return self.leave(end, wake);
+                }
                 self.tell_upstream(end, wake);
                 self.phase = Phase::Ended(end);
             }
@@ -142,7 +146,9 @@ impl Session {
             if seconds > 0 && self.ends_with_connection {
                 return Err(PROLONGED);
             }
-            self.session_expiry = seconds;
+            if self.told_expiry != Some(0) {
+                self.session_expiry = seconds;
+            }
         }
         // Only the normal good-bye deletes the will (v5 [MQTT-3.1.2-10]).
         let keeps_will = disconnect.reason_code != ReasonCode::Success;

@@ -108,7 +108,9 @@ impl Session {
             // It stays in the shell's buffer: nobody knows yet what the upstream takes.
             return Step::Later;
         }
-        let in_line = !self.held.is_empty(way) && !may_pass(way, raw);
+        let subscribes = matches!(raw.packet_type, PacketType::Subscribe | PacketType::Unsubscribe);
+        let in_line = !self.held.is_empty(way)
+            && (!may_pass(way, raw) || subscribes && self.held.has_subscription(way));
         if !in_line && self.take_packet(way, raw, wake) == Step::Taken {
             return Step::Taken;
         }

@@ -4,7 +4,7 @@
 //!
 //! Nothing here has been acknowledged. What is aside when a session ends goes the way of all unacknowledged messages.
 
-use crate::mqtt::{PacketType, Publish, Qos, RawPacket, Version, next_packet};
+use crate::mqtt::{PacketType, Publish, Qos, RawPacket, Version, fixed_header, next_packet};
 use crate::translate::Way;
 
 use super::bounds::Aside;
@@ -57,6 +57,19 @@ impl Held {
             queue.packets.extend_from_slice(raw.bytes);
             queue.waiting = queue.packets.len();
         }
+    }
+
+    /// Whether a SUBSCRIBE or UNSUBSCRIBE is aside: another one would undo it too early.
+    pub(super) fn has_subscription(&self, way: Way) -> bool {
+        let queue = self.0.as_deref().and_then(|queues| queues.get(place(way)));
+        let mut rest = queue.map_or(&[][..], |queue| &queue.packets);
+        while let Ok(Some(header)) = fixed_header(rest, Version::V31) {
+            if matches!(header.packet_type, PacketType::Subscribe | PacketType::Unsubscribe) {
+                return true;
+            }
+            rest = rest.get(header.packet_length()..).unwrap_or_default();
+        }
+        false
     }
 
     fn take(&mut self, way: Way) -> Vec<u8> {

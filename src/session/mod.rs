@@ -1,8 +1,8 @@
 //! One device's conversation with its upstream, as a state machine without sockets or clocks.
 //!
 //! The shell reads bytes from either side and hands them in with the time; the session appends what each
-//! side is to be sent. It holds no message: acknowledgements travel from end to end, so that nothing is
-//! acknowledged before the other side has it. Packet identifiers pass through unchanged.
+//! side is to be sent. Acknowledgements travel from end to end, so that nothing is acknowledged before the other side has
+//! it; what has to wait is put aside unacknowledged (`held`). Packet identifiers pass through unchanged.
 //!
 //! ```text
 //!                 CONNECT                upstream open             CONNACK 0
@@ -13,10 +13,10 @@
 //!     Ended ◀───────────────────────────────────────────────────────────── (Leaving)
 //! ```
 //!
-//! `Leaving` is only for platforms without wills: the device is gone, its will is on the way.
+//! `Leaving`: the device is gone, and its will is on the way, or waits for its delay; only where the proxy sees to that.
 //!
 //! Invariant: whatever either side sends, nothing panics, nothing malformed is passed on, and an end has one
-//! cause. With `plain` on both sides packets are forwarded byte for byte after they were checked.
+//! cause. With `plain` on both sides, in one version, packets are forwarded byte for byte after they were checked.
 #![cfg_attr(
     not(test),
     deny(

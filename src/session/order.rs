@@ -22,6 +22,13 @@ struct Turn {
     ready: Option<ReasonCode>,
 }
 
+/// Whether a message may have come before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    First,
+    Again,
+}
+
 /// An answer that may go now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
@@ -39,14 +46,15 @@ impl Order {
     }
 
     /// A message has gone to the device, whose answer the upstream waits for.
-    pub(super) fn expects(&mut self, qos: Qos, identifier: PacketIdentifier) {
+    pub(super) fn expects(&mut self, qos: Qos, identifier: PacketIdentifier, sent: Sent) {
         let queue = match qos {
             Qos::AtMostOnce => return,
             Qos::AtLeastOnce => &mut self.pubacks,
             Qos::ExactlyOnce => &mut self.pubrecs,
         };
         // One that comes again keeps its place.
-        if !queue.iter().any(|turn| turn.identifier == identifier) {
+        let known = || queue.iter().any(|turn| turn.identifier == identifier);
+        if sent == Sent::First || !known() {
             queue.push_back(Turn { identifier, ready: None });
         }
     }
@@ -100,8 +108,9 @@ mod tests {
         let mut order = Order::default();
         let id = |value| due(value).identifier;
         assert!(!order.is_ready(PUBACK, due(9)), "nobody is waited for");
-        order.expects(Qos::AtLeastOnce, id(1));
-        order.expects(Qos::AtLeastOnce, id(2));
+        order.expects(Qos::AtLeastOnce, id(1), Sent::First);
+        order.expects(Qos::AtLeastOnce, id(2), Sent::First);
+        order.expects(Qos::AtLeastOnce, id(1), Sent::Again);
         assert!(order.is_ready(PUBACK, due(3)));
         assert!(order.is_ready(PUBACK, due(2)), "it is the proxy that answers, in the end");
         assert_eq!(order.next(PUBACK), None);
@@ -113,7 +122,7 @@ mod tests {
     #[test]
     fn the_two_kinds_have_nothing_to_do_with_each_other() {
         let mut order = Order::default();
-        order.expects(Qos::ExactlyOnce, due(1).identifier);
+        order.expects(Qos::ExactlyOnce, due(1).identifier, Sent::First);
         assert!(!order.is_ready(PUBACK, due(2)));
         assert!(order.is_ready(AcknowledgementKind::Pubrec, due(2)));
         assert!(!order.is_ready(AcknowledgementKind::Pubcomp, due(2)));

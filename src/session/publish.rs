@@ -8,6 +8,7 @@ use super::conversation::{Session, Wake};
 use super::dispatch::Step;
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
+use super::order::Sent;
 
 const NOT_FROM_DEVICES: End =
     End::DeviceProtocol("a subscription identifier in a message to a server");
@@ -113,7 +114,8 @@ impl Session {
     /// The device is going to answer a message of the upstream.
     fn owe_answer(&mut self, publish: &Publish<'_>, sent: Qos) {
         if let Some(identifier) = publish.packet_identifier.filter(|_| sent > Qos::AtMostOnce) {
-            self.order.get_or_insert_default().expects(publish.qos, identifier);
+            let again = if publish.dup { Sent::Again } else { Sent::First };
+            self.order.get_or_insert_default().expects(publish.qos, identifier, again);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::mqtt::{
     Properties, Property, PropertyIdentifier, Qos, RawPacket, ReasonCode, RetainHandling, Suback,
-    Subscribe, Subscription, Version, encode_subscribe,
+    Subscribe, Subscription, Version, encode_subscribe, topic,
 };
 use crate::translate::{Reason, Refusal, Way};
 
@@ -11,11 +11,15 @@ use super::attaching::NOT_ATTACHED;
 use super::conversation::{Session, Wake};
 use super::end::End;
 use super::properties;
-use super::subscriptions::{Answer, Asked, Owed, OwedKind, Subscriptions};
+use super::subscriptions::{Answer, Asked, Owed, OwedKind, Removed, Subscriptions};
 
 const FULL: Refusal = Refusal::new(
     Reason::QueueOverflow,
     "the session has as many topic filters as the limit allows",
+);
+const UNKNOWN_THERE: Refusal = Refusal::new(
+    Reason::FilterNotMappable,
+    "the upstream's version of MQTT knows no such topic filter",
 );
 const OVERSIZED: Refusal =
     Refusal::new(Reason::PayloadTooLarge, "the upstream's Maximum Packet Size is smaller");
@@ -77,16 +81,21 @@ impl Session {
     ) -> Result<(), End> {
         let mut wanted = Wanted::default();
         let identifier = subscription_identifier(subscribe.properties);
-        let mut answers = Vec::new();
+        let (mut answers, mut removed) = (Vec::new(), Vec::new());
         for (at, subscription) in subscribe.subscriptions().enumerate() {
             let qos = self.clamped(subscription.qos);
-            let asked = Asked { subscription: Subscription { qos, ..subscription }, identifier };
+            let packet_identifier = subscribe.packet_identifier;
+            let subscription = Subscription { qos, ..subscription };
+            let asked = Asked { subscription, packet_identifier, identifier };
             let mapped = match at < self.plan.limits.subscriptions_max {
                 true => self.map_subscription(&asked, own),
                 false => Err(FULL),
             };
             answers.push(match mapped {
-                Ok(upstream) => answer(&upstream, qos, at, &mut wanted),
+                Ok((upstream, replaced)) => {
+                    removed.extend(replaced.map(|replaced| (at, replaced)));
+                    answer(&upstream, qos, at, &mut wanted)
+                }
                 Err(refusal) => {
                     self.note_refusal(Way::Up, refusal, wake.tally);
                     Answer::Local(self.subscribe_failure(refusal))
@@ -98,7 +107,6 @@ impl Session {
             .map(|subscription| subscription.topic_filter.into())
             .collect();
         let asked = wanted.filters.len();
-        let removed = Vec::new();
         let mut owed = Owed { kind: OwedKind::Suback, answers, filters, asked, removed };
         if wanted.filters.is_empty() {
             return self.answer_subscribe(subscribe, &owed, wake);
@@ -114,6 +122,7 @@ impl Session {
             let failure = self.subscribe_failure(OVERSIZED);
             owed.answers.fill(Answer::Local(failure));
             owed.filters.iter().for_each(|filter| drop(own.remove(filter)));
+            owed.removed.drain(..).for_each(|(_, replaced)| own.restore(replaced));
             return self.answer_subscribe(subscribe, &owed, wake);
         }
         own.owe(subscribe.packet_identifier, owed);
@@ -171,11 +180,15 @@ impl Session {
         &self,
         asked: &Asked<'_>,
         own: &mut Subscriptions,
-    ) -> Result<Vec<String>, Refusal> {
+    ) -> Result<(Vec<String>, Option<Removed>), Refusal> {
         let filter = asked.subscription.topic_filter;
         let plan = self.plan.translator.filter(filter, &self.names)?;
         if self.asks_about_unattached(&plan.upstream) {
             return Err(NOT_ATTACHED);
+        }
+        let legal = |filter: &String| topic::is_valid_filter_in(filter, self.upstream_version);
+        if !plan.upstream.iter().all(legal) {
+            return Err(UNKNOWN_THERE);
         }
         let granted = self.bounds.upstream;
         if let Some(refusal) = plan.upstream.iter().find_map(|filter| granted.refuses(filter)) {
@@ -186,8 +199,8 @@ impl Session {
         if full && !own.has(filter) {
             return Err(FULL);
         }
-        own.add(asked, &plan.upstream);
-        Ok(plan.upstream)
+        let replaced = own.add(asked, &plan.upstream);
+        Ok((plan.upstream, replaced))
     }
 
     /// The highest QoS that both platforms know.
@@ -244,18 +257,25 @@ impl Session {
             return Err(MISCOUNTED);
         }
         let version = self.version;
-        let codes = owed.answers.iter().map(|answer| answer.code(suback.reason_codes));
-        let codes: Vec<u8> = codes.map(|code| suback_code(code, version)).collect();
+        let codes: Vec<u8> =
+            owed.answers.iter().map(|answer| answer.code(suback.reason_codes)).collect();
         for (filter, code) in owed.filters.iter().zip(&codes) {
             match Qos::from_level(*code) {
-                Some(granted) => own.grant(filter, granted),
+                Some(granted) => own.grant(filter, suback.packet_identifier, granted),
                 None => drop(own.remove(filter)),
+            }
+        }
+        // What was there before stays, whatever became of the new options.
+        for (at, replaced) in owed.removed {
+            if codes.get(at).is_some_and(|code| *code >= 0x80) {
+                own.restore(replaced);
             }
         }
         let translator = &self.plan.translator;
         let buffer = &mut wake.scratch.properties;
         let properties = properties::guard(suback.properties, Way::Down, translator, buffer);
-        let answer = Suback { reason_codes: &codes, properties, ..suback };
+        let told: Vec<u8> = codes.iter().map(|code| suback_code(*code, version)).collect();
+        let answer = Suback { reason_codes: &told, properties, ..suback };
         answer.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
 }

@@ -1,7 +1,7 @@
 //! What a translated session remembers of its subscriptions: the device's filters with the upstream's, and
 //! the answers that are still owed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -19,6 +19,12 @@ pub(super) struct Subscriptions {
     /// There may be filters that are not known here: the upstream kept an older session, or sends what nobody asked for.
     unknown: bool,
     began_clean: bool,
+    /// Removed, and still delivered.
+    gone: Vec<Box<str>>,
+    /// Some filter had a Subscription Identifier.
+    has_identifiers: bool,
+    /// Some upstream filter was there for several of the device's.
+    shares_filters: bool,
     /// Options that nobody but the proxy can see to: the device has said them, and the upstream's version has no word
     /// for them.
     options: Options,
@@ -47,12 +53,17 @@ struct Entry {
     no_local: bool,
     /// The device doesn't want what was retained before it subscribed.
     refuses_retained: bool,
+    refuses_when_granted: bool,
+    /// The SUBSCRIBE that it is of.
+    packet_identifier: PacketIdentifier,
 }
 
 /// What the device asks for with one filter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) subscription: Subscription<'a>,
+    /// Of its SUBSCRIBE.
+    pub(super) packet_identifier: PacketIdentifier,
     /// Subscription Identifier; 0 is none.
     pub(super) identifier: u32,
 }
@@ -95,7 +106,7 @@ pub(super) struct Owed {
     pub(super) filters: Vec<Box<str>>,
     /// How many filters the upstream was asked for, so many codes has its answer.
     pub(super) asked: usize,
-    /// What UNSUBSCRIBE has removed, by the place of its answer.
+    /// What the packet has removed or replaced, by the place of its answer: it comes back where the upstream refuses.
     pub(super) removed: Vec<(usize, Removed)>,
 }
 
@@ -174,7 +185,8 @@ impl Subscriptions {
         let mut matching = self.entries.iter().filter(|entry| entry.matches(topic_name)).peekable();
         let known = matching.peek().is_some();
         let highest = matching.filter(|entry| entry.wants(arrival)).map(|entry| entry.qos).max();
-        match self.unknown && (highest.is_some() || !known) {
+        let unknown = || !self.gone.iter().any(|filter| topic::matches(topic_name, filter));
+        match self.unknown && (highest.is_some() || !known && unknown()) {
             true => Some(Qos::ExactlyOnce),
             false => highest,
         }
@@ -193,12 +205,7 @@ impl Subscriptions {
     /// Whether Subscription Identifiers are the proxy's to add: the upstream knows none, or one of its filters is there for
     /// several of the device's, of which it knows only the last one's.
     pub(super) fn identifies(&self) -> bool {
-        let shared = |entry: &Entry| {
-            let needed = |other: &Entry| entry.upstream.iter().any(|filter| other.needs(filter));
-            self.entries.iter().filter(|other| needed(other)).nth(1).is_some()
-        };
-        let mut identified = self.entries.iter().filter(|entry| entry.identifier != 0);
-        identified.any(|entry| self.sees_to_options() || shared(entry))
+        self.has_identifiers && (self.sees_to_options() || self.shares_filters)
     }
 
     /// Whether a filter is known that asks for a topic.
@@ -248,14 +255,18 @@ impl Subscriptions {
         self.entries.iter().any(|entry| *entry.filter == *filter)
     }
 
-    /// Adds a filter, or replaces it [MQTT-3.8.4-3].
-    pub(super) fn add(&mut self, asked: &Asked<'_>, upstream: &[String]) {
+    /// Adds a filter, or replaces it [MQTT-3.8.4-3]. Returns what it replaces.
+    pub(super) fn add(&mut self, asked: &Asked<'_>, upstream: &[String]) -> Option<Removed> {
         let Subscription { topic_filter: filter, qos, no_local, retain_handling, .. } =
             asked.subscription;
-        let refuses_retained = match retain_handling {
-            RetainHandling::Send => false,
-            RetainHandling::SendIfNew => self.has(filter),
-            RetainHandling::DoNotSend => true,
+        let known = self.entries.iter().position(|entry| *entry.filter == *filter);
+        let sees = self.sees_to_options();
+        let (refuses_retained, refuses_when_granted) = match retain_handling {
+            _ if !sees => (false, false),
+            RetainHandling::Send => (false, false),
+            // What the first SUBSCRIBE has brought may still be on its way.
+            RetainHandling::SendIfNew => (false, known.is_some()),
+            RetainHandling::DoNotSend => (known.is_none(), true),
         };
         let shared = topic::shared(filter).and_then(Result::ok);
         let entry = Entry {
@@ -265,22 +276,38 @@ impl Subscriptions {
             qos,
             identifier: asked.identifier,
             no_local,
-            refuses_retained: refuses_retained && self.sees_to_options(),
+            refuses_retained,
+            refuses_when_granted,
+            packet_identifier: asked.packet_identifier,
         };
+        self.gone.retain(|gone| **gone != *filter);
+        self.has_identifiers |= asked.identifier != 0;
+        let others = || self.entries.iter().filter(|other| *other.filter != *filter);
+        self.shares_filters |=
+            upstream.iter().any(|needed| others().any(|other| other.needs(needed)));
         self.bytes += entry.bytes();
-        match self.entries.iter_mut().find(|entry| *entry.filter == *filter) {
-            Some(known) => {
-                self.bytes = self.bytes.saturating_sub(known.bytes());
-                *known = entry;
-            }
-            None => self.entries.push(entry),
+        let Some(place) = known.and_then(|at| self.entries.get_mut(at)) else {
+            self.entries.push(entry);
+            return None;
+        };
+        let replaced = std::mem::replace(place, entry);
+        self.bytes = self.bytes.saturating_sub(replaced.bytes());
+        Some(Removed { entry: replaced, free: Vec::new() })
+    }
+
+    /// The upstream keeps delivering what the device doesn't want any more.
+    pub(super) fn is_gone(&mut self, removed: Removed, most: usize) {
+        if self.gone.len() < most {
+            self.gone.push(removed.entry.filter);
         }
     }
 
-    /// The upstream has granted a filter with this QoS.
-    pub(super) fn grant(&mut self, filter: &str, granted: Qos) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| *entry.filter == *filter) {
+    /// The upstream has granted a filter of this SUBSCRIBE with this QoS.
+    pub(super) fn grant(&mut self, filter: &str, of: PacketIdentifier, granted: Qos) {
+        let own = |entry: &&mut Entry| *entry.filter == *filter && entry.packet_identifier == of;
+        if let Some(entry) = self.entries.iter_mut().find(own) {
             entry.qos = granted;
+            entry.refuses_retained = entry.refuses_when_granted;
         }
     }
 
@@ -292,6 +319,17 @@ impl Subscriptions {
         let free = entry.upstream.iter().filter(|upstream| !self.needs(upstream));
         let free = free.map(|upstream| String::from(&**upstream)).collect();
         Some(Removed { entry, free })
+    }
+
+    /// A filter is as it was before it was replaced.
+    pub(super) fn restore(&mut self, replaced: Removed) {
+        drop(self.remove(&replaced.entry.filter));
+        self.put_back(replaced);
+    }
+
+    /// The filters, to look many up.
+    pub(super) fn known(&self) -> HashSet<Box<str>, RandomState> {
+        self.entries.iter().map(|entry| entry.filter.clone()).collect()
     }
 
     /// A filter stays after all, unless the device has asked for it again.
@@ -338,6 +376,8 @@ impl Subscriptions {
 mod tests {
     use super::*;
 
+    const FIRST: PacketIdentifier = PacketIdentifier::new(1).unwrap();
+
     fn asked(filter: &str, qos: Qos) -> Asked<'_> {
         let subscription = Subscription {
             topic_filter: filter,
@@ -346,7 +386,7 @@ mod tests {
             retain_as_published: false,
             retain_handling: RetainHandling::Send,
         };
-        Asked { subscription, identifier: 0 }
+        Asked { subscription, identifier: 0, packet_identifier: FIRST }
     }
 
     fn numbered(filter: &str, identifier: u32) -> Asked<'_> {
@@ -378,7 +418,7 @@ mod tests {
         subscriptions.add(&asked("h/a/+", Qos::ExactlyOnce), &[]);
         assert_eq!(subscriptions.asks_for("h/b/in", SENT), Some(Qos::AtMostOnce));
         assert_eq!(subscriptions.asks_for("h/a/in", SENT), Some(Qos::ExactlyOnce));
-        subscriptions.grant("h/a/+", Qos::AtLeastOnce);
+        subscriptions.grant("h/a/+", FIRST, Qos::AtLeastOnce);
         assert_eq!(subscriptions.asks_for("h/a/in", SENT), Some(Qos::AtLeastOnce));
         assert_eq!(subscriptions.asks_for("h/b/out", SENT), None);
         assert!(subscriptions.resume());
@@ -423,9 +463,9 @@ mod tests {
     fn options_are_seen_to_where_the_upstream_knows_none() {
         let mut subscriptions = Subscriptions::of_new_session().with_options(Options::Proxy);
         let option = |filter, retain_handling, no_local| {
-            let Asked { subscription, identifier } = asked(filter, Qos::AtLeastOnce);
+            let Asked { subscription, identifier, .. } = asked(filter, Qos::AtLeastOnce);
             let subscription = Subscription { retain_handling, no_local, ..subscription };
-            Asked { subscription, identifier }
+            Asked { subscription, identifier, packet_identifier: FIRST }
         };
         subscriptions.add(&option("a", RetainHandling::SendIfNew, true), &[]);
         let (retained, echo) =
@@ -434,6 +474,8 @@ mod tests {
         let all = |own: &Subscriptions| [SENT, retained, echo].map(|how| own.asks_for("a", how));
         assert_eq!(all(&subscriptions), [granted, granted, None]);
         subscriptions.add(&option("a", RetainHandling::SendIfNew, false), &[]);
+        assert_eq!(all(&subscriptions), [granted; 3], "the first one's may be on their way");
+        subscriptions.grant("a", FIRST, Qos::AtLeastOnce);
         assert_eq!(all(&subscriptions), [granted, None, granted], "it is there already");
         subscriptions.add(&option("+", RetainHandling::DoNotSend, false), &[]);
         assert_eq!(all(&subscriptions), [granted, None, granted]);

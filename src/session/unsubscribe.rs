@@ -45,17 +45,18 @@ impl Session {
         let most = self.plan.limits.subscriptions_max;
         let mut removed = Vec::new();
         let mut answers = Vec::new();
+        // There may be a million of them, and only so many can be there.
+        let known = own.known();
         for (at, filter) in unsubscribe.topic_filters().enumerate() {
-            let known = own.remove(filter);
-            answers.push(match known {
-                // There can't be so many.
-                _ if at >= most => NOT_THERE,
-                Some(known) => {
-                    let answer = answer_to_unsubscribe(&known.free, at, &mut wanted);
-                    removed.push((at, known));
+            let found = if known.contains(filter) { own.remove(filter) } else { None };
+            answers.push(match found {
+                Some(found) => {
+                    let answer = answer_to_unsubscribe(&found.free, at, &mut wanted);
+                    removed.push((at, found));
                     answer
                 }
-                None => self.remove_unknown(filter, at, own, &mut wanted),
+                None if at < most => self.remove_unknown(filter, at, own, &mut wanted),
+                None => NOT_THERE,
             });
         }
         let identifier = unsubscribe.packet_identifier;
@@ -69,8 +70,8 @@ impl Session {
         let from = wake.to_upstream.len();
         self.write_unsubscribe(unsubscribe, &wanted, wake)?;
         if wake.to_upstream.len() - from > self.upstream_takes {
-            // The upstream can't have been asked for these either.
             wake.to_upstream.truncate(from);
+            removed.into_iter().for_each(|(_, found)| own.is_gone(found, most));
             return self.answer_unsubscribe(
                 identifier,
                 &vec![NOT_THERE.code(&[]); answers.len()],

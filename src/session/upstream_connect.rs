@@ -61,18 +61,22 @@ impl Session {
         }
         let given = (connect.client_identifier, connect.user_name, connect.password);
         let names = translator.connect(given.0, given.1, given.2).map_err(refused_text)?;
-        let clean = translator.upstream_limits().session == SessionRule::Clean;
-        let properties = self.upstream_properties(connect, clean, &mut wake.scratch.properties)?;
         let mut texts = Texts::of(connect, names.as_ref());
         let assigned = self.assigned_identifier(&texts, &wake.scratch.names);
         if let Some(assigned) = &assigned {
             texts.client_identifier = assigned;
         }
+        // Before 5 a session would stay for ever under a name that nobody comes back with.
+        let nobodys =
+            assigned.is_some() && self.session_expiry == 0 && self.upstream_version != Version::V5;
+        let clean = nobodys || translator.upstream_limits().session == SessionRule::Clean;
+        let properties = self.upstream_properties(connect, clean, &mut wake.scratch.properties)?;
         if self.upstream_version != Version::V5 && texts.password.is_some() {
             // Before 5 there is no password without a user name [MQTT-3.1.2-22].
             texts.user_name = texts.user_name.or(Some(""));
         }
-        self.write_connect(connect, &texts, &properties, wake)?;
+        let given = Connect { clean_start: clean || connect.clean_start, ..*connect };
+        self.write_connect(&given, &texts, &properties, wake)?;
         self.upstream_identifier = texts.client_identifier.into();
         self.assigned = assigned.filter(|_| self.version == Version::V5);
         if let Some(names) = names {
@@ -241,7 +245,7 @@ impl Session {
         }
         let upstream = Connect {
             version: self.upstream_version,
-            clean_start: connect.clean_start || limits.session == SessionRule::Clean,
+            clean_start: connect.clean_start,
             keep_alive_seconds: connect.keep_alive_seconds,
             client_identifier: texts.client_identifier,
             properties: properties.properties(),

@@ -8,7 +8,7 @@ use crate::mqtt::{
     Acknowledgement, Disconnect, PacketType, Properties, PropertyBuffer, Publish, Qos, RawPacket,
     ReasonCode, Will,
 };
-use crate::translate::{Incoming, Reason, Refusal, Way};
+use crate::translate::{Incoming, Note, Reason, Refusal, Way};
 
 use super::attaching::NOT_ATTACHED;
 use super::bounds::Availability;
@@ -20,6 +20,8 @@ const LARGE: Refusal = Refusal::new(
     Reason::PayloadTooLarge,
     "the will is larger than the upstream's Maximum Packet Size",
 );
+const NO_ROOM: Refusal =
+    Refusal::new(Reason::QueueOverflow, "the upstream takes no more messages, not even the will");
 const NOTHING: Refusal =
     Refusal::new(Reason::PayloadShape, "the will has become something that can't be sent");
 
@@ -63,13 +65,24 @@ impl Session {
     pub(super) fn leave_at_last(&mut self, end: End, wake: &mut Wake<'_>) {
         match std::mem::take(&mut self.lingers) {
             true => self.publish_or_end(end, wake),
-            // The will's acknowledgement didn't come in time.
-            false => self.phase = Phase::Ended(end),
+            false => {
+                if self.will.take().is_some() {
+                    self.note_refusal(Way::Up, NO_ROOM, wake.tally);
+                }
+                // Or its acknowledgement didn't come in time.
+                self.phase = Phase::Ended(end);
+            }
         }
     }
 
-    /// Publishes an emulated will; one that the upstream keeps is published when the connection breaks.
+    /// Publishes an emulated will, once the upstream takes one more message; one that the upstream keeps is published when
+    /// the connection breaks.
     fn publish_or_end(&mut self, end: End, wake: &mut Wake<'_>) {
+        if self.will.is_some() && !self.bounds.takes_more(Way::Up) {
+            self.phase = Phase::Leaving(end);
+            self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
+            return;
+        }
         let sent = self.will.take().map(|will| self.publish_will(&will, wake));
         match sent {
             None => self.phase = Phase::Ended(end),
@@ -115,6 +128,11 @@ impl Session {
             wake.to_upstream.truncate(start);
             return Err(refusal);
         }
+        let mut notes = translated.notes();
+        if qos < will.qos {
+            notes.add(Note::QosClamped);
+        }
+        wake.tally.message(Way::Up, notes);
         self.will_identifier = publish.packet_identifier;
         Ok(qos)
     }
@@ -130,11 +148,16 @@ impl Session {
         if is_lost(raw, self.upstream_version) {
             wake.tally.lose(Way::Down);
         }
-        if raw.packet_type == PacketType::Puback {
+        if matches!(raw.packet_type, PacketType::Puback | PacketType::Pubrec | PacketType::Pubcomp)
+        {
             let given = Acknowledgement::decode(raw, self.upstream_version)
                 .map_err(End::UpstreamMalformed)?;
+            self.bounds.acknowledged(Way::Up, &given);
             if self.will_identifier == Some(given.packet_identifier) {
                 self.say_good_bye(end, wake);
+            } else if self.will.is_some() && !self.lingers {
+                // There may be room for it now.
+                self.publish_or_end(end, wake);
             }
         }
         Ok(())

@@ -80,23 +80,23 @@ impl Connection {
     fn run(&mut self, context: &mut Context<'_>) -> Poll<()> {
         for _ in 0..ROUNDS {
             let now = Instant::now();
+            if self.is_deaf() {
+                // It may well have spoken: nobody listens at the moment.
+                self.session.on_device_held(now);
+            }
             self.watch_time(now, context);
             if self.state.is_draining() {
                 self.with_session(now, |session, wake| session.on_drain(wake));
             }
             let connected = self.poll_connecting(now, context);
             let held = self.held();
-            if held[0] {
-                // It may well have spoken: nobody listens at the moment.
-                self.session.on_device_held(now);
-            }
             let resumed = self.resume(now);
             let read = resumed | self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
             // Who was not read because of a full buffer has no waker: it has to be asked now.
             let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after);
             self.log_refusals();
-            if let Some(entry) = self.entry.as_mut().filter(|_| self.session.is_accepted()) {
+            if let Some(entry) = self.entry.as_ref().filter(|_| self.session.is_accepted()) {
                 entry.is_accepted();
             }
             if self.session.device_is_done() {

@@ -17,15 +17,27 @@ impl Connection {
     /// Mostly that is the other side's output. A sender may also be owed so many answers that it doesn't
     /// read; they get twice the room, so that it may go on sending while the other side fills its output.
     pub(super) fn held(&self) -> [bool; 2] {
-        let most = self.state.limits.buffered_bytes_max;
-        let (device, upstream) =
-            (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
-        let holds = |forward: usize, back: usize| forward >= most || back / 2 >= most;
-        // What the session doesn't take yet waits in the tail, which never needs more than one packet.
+        // What the session doesn't take yet waits in the tail: no more is read for it.
         let packet = self.session.packet_size_max();
         let tails = [Some(&self.device), self.upstream.as_ref()];
         let [own, other] = tails.map(|peer| peer.is_some_and(|peer| peer.tail.len() > packet));
-        [holds(upstream, device) || own, holds(device, upstream) || other]
+        let [device, upstream] = self.full();
+        [device || own, upstream || other]
+    }
+
+    /// Whether what the device's words, and the upstream's, lead to has no room.
+    fn full(&self) -> [bool; 2] {
+        let most = self.state.limits.buffered_bytes_max;
+        let (device, upstream) =
+            (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
+        let full = |forward: usize, back: usize| forward >= most || back / 2 >= most;
+        [full(upstream, device), full(device, upstream)]
+    }
+
+    /// Whether the device isn't heard at the moment, whatever it says.
+    pub(super) fn is_deaf(&self) -> bool {
+        let [held, _] = self.held();
+        held || !self.session.is_open() && !self.device.tail.is_empty()
     }
 
     /// Reads from the device once, if there is room. Whether something came.
@@ -51,8 +63,9 @@ impl Connection {
             }
             Poll::Ready(Read::Closed) => {
                 // What the device said before it left still counts: it waits for the CONNACK as any packet does.
-                if self.session.is_open() || self.device.tail.is_empty() {
-                    self.with_session(now, |session, wake| session.on_device_closed(wake));
+                match self.session.is_open() || self.device.tail.is_empty() {
+                    true => self.with_session(now, Session::on_device_closed),
+                    false => self.with_session(now, Session::on_device_closing),
                 }
                 true
             }
@@ -106,7 +119,7 @@ impl Connection {
 
     /// Offers what the session left because it had written so much. Whether it did.
     pub(super) fn resume(&mut self, now: Instant) -> bool {
-        let [device, upstream] = self.held();
+        let [device, upstream] = self.full();
         if !self.session.is_behind() || device || upstream {
             return false;
         }
