@@ -245,6 +245,9 @@ pub(crate) struct ProcessUse {
     pub(crate) command: String,
     /// CPU time, user and system.
     pub(crate) cpu_us: f64,
+    /// Time in which its threads could have run, and others had the core.
+    #[serde(default)]
+    pub(crate) waited_us: Option<f64>,
     /// CPU time per PUBLISH that the devices sent or received.
     pub(crate) cpu_us_per_message: Option<f64>,
     /// Cores that it kept busy on average.

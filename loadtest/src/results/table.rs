@@ -142,6 +142,9 @@ fn process_text(process: &ProcessUse) -> String {
     if let Some(each) = process.cpu_us_per_message {
         text.push_str(&format!(", {each:.2} µs of CPU per message"));
     }
+    if let Some(waited) = process.waited_us {
+        text.push_str(&format!(", waited {:.1} ms for a core", waited / 1000.0));
+    }
     text.push_str(&format!(
         ", memory {:.1} MiB before, {:.1} MiB connected, {:.1} MiB at most",
         mebibytes(process.resident_before_bytes),
