@@ -110,7 +110,7 @@ fn sources(scenario: &Scenario, target: SocketAddr, ports: u64) -> anyhow::Resul
 }
 
 /// Ports of one source address.
-fn source_ports() -> u64 {
+pub(crate) fn source_ports() -> u64 {
     let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let mut numbers = text.split_whitespace().filter_map(|number| number.parse::<u64>().ok());
     match (numbers.next(), numbers.next()) {

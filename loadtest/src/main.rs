@@ -1,13 +1,17 @@
 //! `interlingua-loadtest`: devices that put a proxy or a broker under load.
 //!
-//! `run` measures, `sink` and `echo` stand behind what is measured, `soak` proves that nothing is lost, doubled or out of
-//! order while connections are cut and the proxy is killed.
+//! `run` measures, `compare` measures two targets side by side, `sink` and `echo` stand behind
+//! what is measured, `soak` proves that nothing is lost, doubled or out of order while connections are cut and the proxy is
+//! killed.
 
 mod check;
+mod command_line;
+mod compare;
 mod engine;
 mod limits;
 mod platform;
 mod process;
+mod programs;
 mod progress;
 mod results;
 mod run;
@@ -31,6 +35,8 @@ struct Cli {
 enum Command {
     /// Put a target under the load of a scenario, measure and check
     Run(Box<run::Options>),
+    /// Measure two targets side by side, in alternating rounds
+    Compare(Box<compare::Options>),
     /// List the scenarios that are built in, or print one
     Scenarios(scenario::Options),
     /// An upstream that counts, checks and acknowledges, much cheaper than a broker
@@ -46,6 +52,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(options) => run::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::Scenarios(options) => scenario::show(&options).map(|()| ExitCode::SUCCESS),
         Command::Sink(options) => sink::run_sink(&options).map(|()| ExitCode::SUCCESS),
         Command::Echo(options) => sink::run_echo(&options).map(|()| ExitCode::SUCCESS),

@@ -13,12 +13,12 @@ use crate::engine::clock::Clock;
 use crate::engine::plan::{Plan, resolve};
 use crate::engine::{Setup, conduct};
 use crate::progress::Progress;
-use crate::results::{End, Results, table};
+use crate::results::{End, Machine, Results, table};
 use crate::scenario::{self, Flags};
-use crate::{limits, sink};
+use crate::{command_line, limits, sink};
 
 /// The end of a run that never started.
-const NOT_STARTED: u8 = 2;
+pub(crate) const NOT_STARTED: u8 = 2;
 
 /// The options of `run`.
 #[derive(Debug, Clone, Args)]
@@ -65,6 +65,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(NOT_STARTED));
         }
     };
+    let machine = Machine::here();
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // A second one ends the process at once.
@@ -74,7 +75,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut progress = if options.quiet { Progress::Silent } else { Progress::new() };
     let outcome = conduct(plan, setup, &stop, &mut |live| progress.show(live));
     progress.finish();
-    let results = outcome?;
+    let mut results = outcome?;
+    results.command = Some(command_line::own());
+    results.machine = Some(machine);
     print(&results, options)?;
     Ok(if results.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -93,8 +96,9 @@ fn prepare(options: &Options) -> anyhow::Result<(Plan, Setup)> {
     // A plan takes memory itself, so it comes after the limits.
     let sources = limits::check(&scenario, target, end)?;
     let plan = Plan::new(scenario, target, end, sources, Clock::start())?;
+    // Better now than after the run.
     if let Some(path) = options.json.as_deref().filter(|path| *path != "-") {
-        fs::File::create(path).with_context(|| format!("--json {path}"))?;
+        fs::File::create(path).with_context(|| format!("writing {path}"))?;
     }
     let setup = Setup {
         listener,

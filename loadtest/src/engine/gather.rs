@@ -118,6 +118,8 @@ pub(super) fn gather(plan: &Plan, gathered: Gathered) -> Results {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_unix_ms: plan.clock.unix_ms(0),
+        command: None,
+        machine: None,
         name: plan.scenario.name.clone(),
         scenario: text(&without_secrets(&plan.scenario)),
         seed: plan.seed,

@@ -4,15 +4,24 @@
 //! microseconds, as whole numbers of nanoseconds divided by 1000.
 //! Invariant: what a field can't say is `None` or left out, never 0.
 
+mod comparison;
 mod latency;
+mod machine;
+mod spread;
 mod table;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use comparison::{
+    COMPARISON_FORMAT, Comparison, Direct, Figure, Measured, Pinning, Round, Row, Side, TargetText,
+    Total,
+};
 pub(crate) use latency::{Histogram, Latency, microseconds, new_histogram};
-pub(crate) use table::{duration, table};
+pub(crate) use machine::{Machine, load_average};
+pub(crate) use spread::{Series, Spread, grouped};
+pub(crate) use table::{duration, one_check, table};
 
 /// The number of the JSON's form; it grows when a field changes its meaning or goes away.
 pub(crate) const FORMAT: u32 = 1;
@@ -26,6 +35,12 @@ pub(crate) struct Results {
     pub(crate) version: String,
     /// When the run began, in milliseconds of Unix time.
     pub(crate) started_unix_ms: u64,
+    /// The command line, without secrets. `None` for a run inside of a comparison.
+    #[serde(default)]
+    pub(crate) command: Option<String>,
+    /// Where it ran. `None` for a run inside of a comparison.
+    #[serde(default)]
+    pub(crate) machine: Option<Machine>,
     /// The scenario's name.
     pub(crate) name: String,
     /// The whole scenario as TOML text, with every default written out.

@@ -157,7 +157,8 @@ fn process_text(process: &ProcessUse) -> String {
     text
 }
 
-fn one_check(check: &Check) -> String {
+/// A check in one line.
+pub(crate) fn one_check(check: &Check) -> String {
     let name = &check.name;
     let detail =
         if check.detail.is_empty() { String::new() } else { format!(" ({})", check.detail) };

@@ -22,6 +22,7 @@ pub(crate) use model::{
 };
 pub(crate) use presets::{PRESETS, Preset};
 pub(crate) use text::text;
+pub(crate) use values::time;
 
 use written::Layers;
 

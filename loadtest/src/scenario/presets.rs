@@ -21,5 +21,6 @@ pub(crate) const PRESETS: &[Preset] = &[
     Preset { name: "many-topics", text: include_str!("../../scenarios/many-topics.toml") },
     Preset { name: "commands", text: include_str!("../../scenarios/commands.toml") },
     Preset { name: "connections", text: include_str!("../../scenarios/connections.toml") },
+    Preset { name: "side-by-side", text: include_str!("../../scenarios/side-by-side.toml") },
     Preset { name: "flood", text: include_str!("../../scenarios/flood.toml") },
 ];
