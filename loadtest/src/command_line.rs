@@ -31,6 +31,15 @@ pub(crate) fn shown(words: &[String]) -> String {
     quoted.join(" ")
 }
 
+/// A scenario's text with the values of such keys hidden.
+pub(crate) fn scenario(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.split_once('=') {
+        Some((key, _)) if is_secret(key) => format!("{key}= \"{HIDDEN}\"\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
 /// `token=…` for `token=TOK`; a word with spaces in it is a command line itself.
 fn without_value(word: &str) -> String {
     if let Some((name, _)) = word.split_once('=')
@@ -81,5 +90,10 @@ mod tests {
         ] {
             assert_eq!(line(text), expected);
         }
+        let text =
+            "[devices]\ncount = 3\npassword = \"x\"\nvars = { }\n[devices.vars]\ntoken = \"T\"\n";
+        let expected =
+            "[devices]\ncount = 3\npassword = \"…\"\nvars = { }\n[devices.vars]\ntoken = \"…\"\n";
+        assert_eq!(scenario(text), expected);
     }
 }

@@ -1,6 +1,6 @@
 //! `interlingua-loadtest`: devices that put a proxy or a broker under load.
 //!
-//! `run` measures, `compare` measures two targets side by side, `sink` and `echo` stand behind
+//! `run` measures, `compare` measures two targets side by side, `report` makes a page of it, `sink` and `echo` stand behind
 //! what is measured, `soak` proves that nothing is lost, doubled or out of order while connections are cut and the proxy is
 //! killed.
 
@@ -13,6 +13,7 @@ mod platform;
 mod process;
 mod programs;
 mod progress;
+mod report;
 mod results;
 mod run;
 mod scenario;
@@ -37,6 +38,8 @@ enum Command {
     Run(Box<run::Options>),
     /// Measure two targets side by side, in alternating rounds
     Compare(Box<compare::Options>),
+    /// Make a page with plots from saved JSON
+    Report(report::Options),
     /// List the scenarios that are built in, or print one
     Scenarios(scenario::Options),
     /// An upstream that counts, checks and acknowledges, much cheaper than a broker
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Report(options) => report::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Scenarios(options) => scenario::show(&options).map(|()| ExitCode::SUCCESS),
         Command::Sink(options) => sink::run_sink(&options).map(|()| ExitCode::SUCCESS),
         Command::Echo(options) => sink::run_echo(&options).map(|()| ExitCode::SUCCESS),

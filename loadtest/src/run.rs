@@ -13,6 +13,7 @@ use crate::engine::clock::Clock;
 use crate::engine::plan::{Plan, resolve};
 use crate::engine::{Setup, conduct};
 use crate::progress::Progress;
+use crate::report;
 use crate::results::{End, Machine, Results, table};
 use crate::scenario::{self, Flags};
 use crate::{command_line, limits, sink};
@@ -49,6 +50,9 @@ pub(crate) struct Options {
     /// Write the results as JSON; `-` is standard output, without the table
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<String>,
     /// Show no progress
     #[arg(long)]
     quiet: bool,
@@ -97,7 +101,7 @@ fn prepare(options: &Options) -> anyhow::Result<(Plan, Setup)> {
     let sources = limits::check(&scenario, target, end)?;
     let plan = Plan::new(scenario, target, end, sources, Clock::start())?;
     // Better now than after the run.
-    if let Some(path) = options.json.as_deref().filter(|path| *path != "-") {
+    for path in [&options.json, &options.html].into_iter().flatten().filter(|path| *path != "-") {
         fs::File::create(path).with_context(|| format!("writing {path}"))?;
     }
     let setup = Setup {
@@ -125,6 +129,9 @@ fn listen(options: &Options) -> anyhow::Result<(End, Option<TcpListener>)> {
 }
 
 fn print(results: &Results, options: &Options) -> anyhow::Result<()> {
+    if let Some(path) = &options.html {
+        fs::write(path, report::single_run(results)?).with_context(|| format!("--html {path}"))?;
+    }
     let json = || serde_json::to_string_pretty(results);
     match options.json.as_deref() {
         Some("-") => println!("{}", json()?),

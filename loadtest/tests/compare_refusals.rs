@@ -19,6 +19,10 @@ fn what_cannot_be_compared_is_refused_with_a_remedy() {
         (&["direct", "direct", "--target-cores", "4096"], "there is no core 4096"),
         (&["direct", "direct", "--direct", "soon"], "write a time such as `3s`, or `off`"),
         (&["direct", "direct", "--scenario", "side-by-sid"], "did you mean `side-by-side`"),
+        (
+            &["direct", "direct", "--html", "/no/such/folder/a.html"],
+            "writing /no/such/folder/a.html",
+        ),
     ] {
         let output = compare(arguments);
         let errors = String::from_utf8_lossy(&output.stderr);

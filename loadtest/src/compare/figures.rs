@@ -56,7 +56,7 @@ pub(super) fn passed(results: &Results) -> u64 {
 }
 
 /// The latency that stands for a run.
-fn latency(results: &Results) -> Option<&Latency> {
+pub(crate) fn latency(results: &Results) -> Option<&Latency> {
     let kind = results.seconds.iter().find_map(|second| second.of)?;
     let all = &results.latencies;
     let found = match kind {

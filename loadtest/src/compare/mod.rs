@@ -23,11 +23,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::report;
 use crate::results::{Comparison, End};
 use crate::run::NOT_STARTED;
 use crate::scenario::{self, Flags, Pacing};
 
 use cores::Wanted;
+pub(crate) use figures::latency;
 use rounds::{Bout, Without};
 use spec::Spec;
 pub(crate) use table::table;
@@ -90,6 +92,9 @@ pub(crate) struct Options {
     /// Write everything as JSON; `-` is standard output, without the table
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE")]
+    html: Option<String>,
     /// Show no progress
     #[arg(long)]
     quiet: bool,
@@ -128,7 +133,7 @@ fn prepare(options: &Options) -> anyhow::Result<Bout> {
         end: options.end_core,
     };
     let (pinning, core_remark) = cores::choose(&wanted)?;
-    if let Some(path) = options.json.as_deref().filter(|path| *path != "-") {
+    for path in [&options.html, &options.json].into_iter().flatten().filter(|path| *path != "-") {
         fs::File::create(path).with_context(|| format!("writing {path}"))?;
     }
     Ok(Bout {
@@ -187,6 +192,10 @@ fn without(options: &Options, load: &scenario::Load) -> anyhow::Result<Without> 
 }
 
 fn print(comparison: &Comparison, options: &Options) -> anyhow::Result<()> {
+    if let Some(path) = &options.html {
+        fs::write(path, report::comparison(comparison)?)
+            .with_context(|| format!("--html {path}"))?;
+    }
     let json = || serde_json::to_string_pretty(comparison);
     match options.json.as_deref() {
         Some("-") => println!("{}", json()?),
