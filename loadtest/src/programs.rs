@@ -36,7 +36,7 @@ pub(crate) fn interlingua() -> anyhow::Result<PathBuf> {
     };
     if !program.is_file() {
         bail!(
-            "{} is not there; build it (`cargo build --release`), or name it in INTERLINGUA_BIN",
+            "starting {}: it is not there; build it (`cargo build --release`), or name it in INTERLINGUA_BIN",
             program.display()
         );
     }

@@ -2,7 +2,6 @@
 //!
 //! Invariant: only processes that were started here are ended, by their own handle, however the run ends.
 
-use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -19,6 +18,7 @@ use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 
 use super::message::Course;
+use crate::programs;
 
 /// Starting takes moments; on a busy machine, seconds.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -108,7 +108,7 @@ impl Processes {
 
     /// Starts Mosquitto and waits until it answers.
     pub(crate) fn start_mosquitto(&self) -> anyhow::Result<SocketAddr> {
-        let program = find_mosquitto()?;
+        let program = programs::find("mosquitto")?;
         let end = Instant::now() + DEADLINE;
         // Another process may take the port between the choice and the bind: then choose again.
         while Instant::now() < end {
@@ -136,7 +136,7 @@ impl Processes {
         let end = Instant::now() + DEADLINE;
         // A restarted proxy may find its old port in use, by a connection that happens to go out from it.
         loop {
-            let (identifier, stderr) = self.start(&mut plan.command())?;
+            let (identifier, stderr) = self.start(&mut plan.command()?)?;
             let stderr = BufReader::new(stderr.context("its standard error")?);
             let (sender, listening) = mpsc::channel();
             thread::spawn(move || {
@@ -186,8 +186,8 @@ pub(crate) struct ProxyPlan {
 }
 
 impl ProxyPlan {
-    fn command(&self) -> Command {
-        let mut command = Command::new(proxy_binary());
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut command = Command::new(programs::interlingua()?);
         command
             .args(["serve", "--listen", &format!("tcp://{}", self.listen)])
             .args(["--upstream", &format!("mqtt://{}", self.upstream)])
@@ -198,35 +198,17 @@ impl ProxyPlan {
             .args(self.version.map(|version| format!("--upstream-mqtt={version}")))
             .env_remove("RUST_LOG")
             .stderr(Stdio::piped());
-        command
+        Ok(command)
     }
 }
 
 const TRANSLATION: &str = "--from thingscale --set token=TOK --set tenant=acme \
      --to omnicore --set subscription=acme-sub --set registry=plant --identity-prefix d";
 
-/// `INTERLINGUA_BIN`, or what was built beside this program.
-fn proxy_binary() -> PathBuf {
-    env::var_os("INTERLINGUA_BIN").map(PathBuf::from).unwrap_or_else(|| {
-        let own = env::current_exe().unwrap_or_default();
-        own.with_file_name("interlingua")
-    })
-}
-
 /// The address in a line such as `… INFO listening listener=field address=127.0.0.1:1883 …`.
 fn listening_address(line: &str) -> Option<SocketAddr> {
     let words = line.split_once(" listening ")?.1;
     words.split(' ').find_map(|word| word.strip_prefix("address=")?.parse().ok())
-}
-
-fn find_mosquitto() -> anyhow::Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    env::split_paths(&path)
-        .chain(system)
-        .map(|folder| folder.join("mosquitto"))
-        .find(|program| program.is_file())
-        .context("mosquitto is not installed; tests/run install does it")
 }
 
 /// It drops nothing for want of room, holds nothing back (what 2.0.11 queues behind `max_inflight_messages` comes out of
