@@ -77,7 +77,7 @@ fn decimal(text: &str) -> Option<f64> {
     if plain { text.parse().ok() } else { None }
 }
 
-/// A time as [`time`] reads it.
+/// A time as [`time()`] reads it.
 pub(crate) fn time_text(time: Duration) -> String {
     if time.subsec_nanos() == 0 {
         format!("{}s", time.as_secs())
