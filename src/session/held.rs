@@ -1,6 +1,6 @@
 //! Packets put aside: one that has to wait (for its receiver's window, for a packet identifier, for an attachment) may not
-//! keep those behind it from being heard, or both sides would wait for each other. Only messages and a device's good-bye keep
-//! their places behind it.
+//! keep those behind it from being heard, or both sides would wait for each other. Messages and a device's good-bye keep
+//! their places behind it, and so do SUBSCRIBE and UNSUBSCRIBE behind one of their own.
 //!
 //! Nothing here has been acknowledged. What is aside when a session ends goes the way of all unacknowledged messages.
 

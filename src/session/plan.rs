@@ -31,7 +31,7 @@ pub struct SessionLimits {
     pub will_delay_max: Duration,
     /// Exchanges that the proxy has to remember itself (refused and clamped messages), per direction.
     pub exchanges_max: usize,
-    /// Topic filters that a translated session remembers.
+    /// Topic filters that a session remembers whose packets are written anew.
     pub subscriptions_max: usize,
     /// Topic aliases that a side of version 5 may use towards the proxy, and that it is given; 0 is none. Not where packets
     /// pass unchanged: there both sides agree on them between themselves.

@@ -1,4 +1,4 @@
-//! What a translated session remembers of its subscriptions: the device's filters with the upstream's, and
+//! What a session whose packets are written anew remembers of its subscriptions: the device's filters with the upstream's, and
 //! the answers that are still owed.
 
 use std::collections::{HashMap, HashSet};

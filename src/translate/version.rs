@@ -39,7 +39,7 @@ pub const TABLE: [Row; 27] = {
             Property::MessageExpiryInterval,
             "Message Expiry Interval",
             Lost,
-            "the proxy holds no message that could expire",
+            "a broker of 3.x knows no expiry; what the proxy puts aside waits seconds, and isn't counted",
         ),
         (Property::ContentType, "Content Type", Lost, ""),
         (Property::ResponseTopic, "Response Topic", Lost, ""),
@@ -54,7 +54,7 @@ pub const TABLE: [Row; 27] = {
             Property::SessionExpiryInterval,
             "Session Expiry Interval",
             Emulated,
-            "as the clean session flag; where a session can't be kept, the device is told 0",
+            "as the clean session flag; a device of 5 is told what its session gets",
         ),
         (
             Property::AssignedClientIdentifier,

@@ -228,21 +228,20 @@ def perform(fn, pair, link, record_stage, broker_options):
     assert seen["proxied"] == seen["direct"], "the device can tell that it is translated"
 
 
-def ways_of(pairs=tuple(PAIRS), links=tuple(LINKS), faults=None) -> dict:
-    """pytest's parameters for pairs and links. `faults`: what the proxy does wrong today, by link; the test is expected to fail there."""
+def ways_of(pairs=tuple(PAIRS), links=tuple(LINKS)) -> dict:
+    """pytest's parameters for pairs and links."""
     chosen = []
     for pair, link in WAYS:
         if pair in pairs and link in links:
-            marks = [pytest.mark.xfail(reason=faults[link])] if faults and link in faults else []
-            chosen.append(pytest.param(pair, link, id=f"{pair}_{link}", marks=marks))
+            chosen.append(pytest.param(pair, link, id=f"{pair}_{link}"))
     return {"argnames": "pair, link", "argvalues": chosen}
 
 
-def bridged(pairs=tuple(PAIRS), links=tuple(LINKS), faults=None, **broker_options):
+def bridged(pairs=tuple(PAIRS), links=tuple(LINKS), **broker_options):
     """Make a test of a scenario for these pairs and links."""
 
     def wrap(fn):
-        @pytest.mark.parametrize(**ways_of(pairs, links, faults))
+        @pytest.mark.parametrize(**ways_of(pairs, links))
         def test(pair, link, record_stage):
             perform(fn, pair, link, record_stage, broker_options)
 

@@ -44,8 +44,6 @@ class Row:
     """Whether the connection has a will, which has to be published."""
     properties: bytes
     """Of the CONNECT that precedes it, in version 5."""
-    fault: str
-    """What the proxy does wrong with it today: the test is expected to fail, until it passes."""
 
     def bytes_for(self, version: int) -> bytes:
         """What is sent; with a PINGREQ behind it where some broker lives on. A broker that closes with that unread would reset the
@@ -60,8 +58,8 @@ def as_bytes(data, version: int) -> bytes:
     return bytes.fromhex(data) if isinstance(data, str) else data
 
 
-def row(name, kind, data, reason=0x81, versions=ALL, stricter="", before=b"", end="closed", will=True, properties=b"", fault=""):
-    return Row(name, kind, data, versions, reason, stricter, before, end, will, properties, fault)
+def row(name, kind, data, reason=0x81, versions=ALL, stricter="", before=b"", end="closed", will=True, properties=b""):
+    return Row(name, kind, data, versions, reason, stricter, before, end, will, properties)
 
 
 def malformed(name, data, reason=0x81, **options) -> Row:
@@ -83,8 +81,7 @@ def cases(rows):
         for version in one.versions:
             name = f"{one.name}-{NAMES[version]}"
             assert name not in found, name
-            marks = [pytest.mark.xfail(reason=one.fault)] if one.fault and IS_STRICT else []
-            found[name] = pytest.param(one, version, id=name, marks=marks)
+            found[name] = pytest.param(one, version, id=name)
     return {"argnames": "row, version", "argvalues": list(found.values())}
 
 
