@@ -1,81 +1,15 @@
 //! Faults of the shell that a review found, each with the sockets that showed it.
 
+mod stage;
+
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use interlingua::config;
 use interlingua::registry::Registry;
-use interlingua::server::{self, Server};
-
-const DEADLINE: Duration = Duration::from_secs(8);
-
-/// A proxy, and the broker behind it, which the test plays.
-struct Stage {
-    broker: TcpListener,
-    proxy: SocketAddr,
-    server: Option<Server>,
-}
-
-impl Stage {
-    fn new(limits: &str, listener: &str, upstream: &str) -> Self {
-        let broker = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let text = format!(
-            "[proxy]\nshards = 1\n[limits]\n{limits}\n\
-             [[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\nupstream = 'b'\n{listener}\n\
-             [[upstream]]\nname = 'b'\nurl = 'mqtt://{}'\n{upstream}\n",
-            broker.local_addr().expect("an address")
-        );
-        let config = config::load("test.toml", &text, &mut |_| Err("nothing outside".to_owned()))
-            .unwrap_or_else(|faults| panic!("{faults:?}"));
-        let server =
-            server::start(&config).unwrap_or_else(|errors| panic!("it starts: {errors:?}"));
-        let proxy = server.listening[0].1;
-        Self { broker, proxy, server: Some(server) }
-    }
-
-    fn pair(&self, connect: &[u8], connack: &[u8]) -> (TcpStream, TcpStream) {
-        let mut device = TcpStream::connect(self.proxy).expect("a connection");
-        device.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        device.set_write_timeout(Some(DEADLINE)).expect("a socket");
-        device.write_all(connect).expect("sent");
-        let (mut broker, _) = self.broker.accept().expect("a connection");
-        broker.set_read_timeout(Some(DEADLINE)).expect("a socket");
-        packet(&mut broker);
-        broker.write_all(connack).expect("sent");
-        packet(&mut device);
-        (device, broker)
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.stop();
-        }
-    }
-}
-
-/// Reads one whole packet.
-fn packet(stream: &mut TcpStream) -> Vec<u8> {
-    let mut head = [0; 1];
-    stream.read_exact(&mut head).expect("a packet");
-    let (mut length, mut shift) = (0, 0);
-    loop {
-        let mut byte = [0; 1];
-        stream.read_exact(&mut byte).expect("a length");
-        length |= usize::from(byte[0] & 0x7F) << shift;
-        shift += 7;
-        if byte[0] & 0x80 == 0 {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).expect("a body");
-    [&head[..], &body].concat()
-}
+use stage::{DEADLINE, Stage};
 
 /// Reads until the end. `false`: the stream stays open, silent.
 fn ends(stream: &mut TcpStream) -> bool {

@@ -9,7 +9,7 @@ use interlingua::mqtt::{
     Connack, Connect, Packet, Property, PropertyBuffer, ReasonCode, Version, next_packet,
 };
 use interlingua::session::{OnRefusal, Scratch, Session, SessionLimits, SessionPlan, Tally, Wake};
-use interlingua::translate::{Identity, PrefixRule, Side, Translator, compile};
+use interlingua::translate::{Identity, PrefixRule, Side, Translator, Way, compile};
 use libfuzzer_sys::fuzz_target;
 
 fn side(name: &str, values: &[(&str, &str)]) -> Side {
@@ -35,7 +35,7 @@ fn plans() -> &'static [Arc<SessionPlan>] {
         ]
         .into_iter()
         .map(|translator| {
-            let limits = SessionLimits { packet_size_max: 4096, ..SessionLimits::default() };
+            let limits = SessionLimits { packet_size_max: 100_000, ..SessionLimits::default() };
             Arc::new(SessionPlan { translator, limits, on_refusal: OnRefusal::AckAndDrop })
         })
         .collect()
@@ -47,6 +47,47 @@ fn plans() -> &'static [Arc<SessionPlan>] {
 struct Tails {
     device: Vec<u8>,
     upstream: Vec<u8>,
+}
+
+/// What the sides are to be sent: the device, and the upstream.
+#[derive(Default)]
+struct Outputs {
+    sent: [Vec<u8>; 2],
+    /// Behind a payload that is being moved.
+    behind: [Vec<u8>; 2],
+}
+
+impl Outputs {
+    fn wake<'w>(
+        &'w mut self,
+        session: &Session,
+        now: Instant,
+        scratch: &'w mut Scratch,
+        tally: &'w Tally,
+    ) -> Wake<'w> {
+        let Self { sent: [device, upstream], behind: [behind_device, behind_upstream] } = self;
+        let moves = |way| session.payload_left(way) > 0;
+        let to_device = if moves(Way::Down) { behind_device } else { device };
+        let to_upstream = if moves(Way::Up) { behind_upstream } else { upstream };
+        Wake { now, to_device, to_upstream, scratch, tally }
+    }
+
+    fn move_payload(&mut self, session: &mut Session, way: Way, tail: &mut Vec<u8>, now: Instant) {
+        let to = usize::from(way == Way::Up);
+        let moved = session.payload_left(way).min(tail.len());
+        if moved > 0 {
+            self.sent[to].extend(tail.drain(..moved));
+            session.payload_moved(way, moved, now);
+        }
+        if session.payload_left(way) == 0 {
+            let behind = std::mem::take(&mut self.behind[to]);
+            self.sent[to].extend(behind);
+        }
+    }
+
+    fn length(&self) -> usize {
+        self.sent.iter().chain(&self.behind).map(Vec::len).sum()
+    }
 }
 
 /// Whether the sides announce little of everything.
@@ -102,7 +143,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut now = Instant::now();
     let plan = plans[usize::from(choice & 7) % plans.len()].clone();
     let mut session = Session::new(plan.clone(), now);
-    let (mut to_device, mut to_upstream) = (Vec::new(), Vec::new());
+    let mut outputs = Outputs::default();
     let (mut scratch, tally) = (Scratch::default(), Tally::default());
     let mut tails = Tails::default();
     let room = if choice >> 5 & 1 == 0 { Room::Plenty } else { Room::Little };
@@ -119,13 +160,7 @@ fuzz_target!(|bytes: &[u8]| {
         rest = following;
         // An empty piece is time that passes, or a connection that closes.
         now += Duration::from_secs(u64::from(length == 0));
-        let mut wake = Wake {
-            now,
-            to_device: &mut to_device,
-            to_upstream: &mut to_upstream,
-            scratch: &mut scratch,
-            tally: &tally,
-        };
+        let mut wake = outputs.wake(&session, now, &mut scratch, &tally);
         if session.deadline().is_some_and(|deadline| deadline <= now) {
             session.on_deadline(&mut wake);
         }
@@ -134,35 +169,40 @@ fuzz_target!(|bytes: &[u8]| {
             (0, 1) if rest.is_empty() => session.on_upstream_closed(&mut wake),
             _ => {}
         }
-        let before = wake.to_device.len() + wake.to_upstream.len();
+        let before = outputs.length();
         if step & 1 == 0 {
             tails.device.extend_from_slice(piece);
         } else {
             tails.upstream.extend_from_slice(piece);
         }
+        outputs.move_payload(&mut session, Way::Up, &mut tails.device, now);
+        let mut wake = outputs.wake(&session, now, &mut scratch, &tally);
         let used = session.on_device_bytes(&tails.device, &mut wake);
         tails.device.drain(..used);
         if session.wants_upstream() {
             session.on_upstream_open(now);
         }
+        outputs.move_payload(&mut session, Way::Down, &mut tails.upstream, now);
+        let mut wake = outputs.wake(&session, now, &mut scratch, &tally);
         let used = session.on_upstream_bytes(&tails.upstream, &mut wake);
         tails.upstream.drain(..used);
         if session.is_behind() {
+            let mut wake = outputs.wake(&session, now, &mut scratch, &tally);
             session.resume(&mut wake);
         }
-        let after = wake.to_device.len() + wake.to_upstream.len();
+        let after = outputs.length();
         assert!(after - before < 2 * 1024 * 1024, "a piece became {} bytes", after - before);
     }
-    let mut wake = Wake {
-        now,
-        to_device: &mut to_device,
-        to_upstream: &mut to_upstream,
-        scratch: &mut scratch,
-        tally: &tally,
-    };
+    let mut wake = outputs.wake(&session, now, &mut scratch, &tally);
     session.on_ended(&mut wake);
-    let outputs = [(&to_device, session.version()), (&to_upstream, session.upstream_version())];
-    for (out, version) in outputs {
+    let [device, upstream] = &outputs.sent;
+    let sides = [
+        (device, session.version(), session.payload_left(Way::Down)),
+        (upstream, session.upstream_version(), session.payload_left(Way::Up)),
+    ];
+    for (out, version, left) in sides {
+        // The rest of a payload that hasn't come.
+        let out = [&out[..], &vec![0; left]].concat();
         let mut out = &out[..];
         while !out.is_empty() {
             let raw = next_packet(out, version, usize::MAX).expect("legal").expect("whole");

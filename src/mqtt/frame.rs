@@ -38,7 +38,7 @@ impl FixedHeader {
     }
 }
 
-/// One complete packet, not yet read.
+/// One packet, not yet read: complete, or a PUBLISH up to its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawPacket<'a> {
     /// The packet type.
@@ -47,8 +47,10 @@ pub struct RawPacket<'a> {
     pub flags: u8,
     /// What stands behind the fixed header.
     pub body: &'a [u8],
-    /// The whole packet.
+    /// The whole packet, but for a payload that follows.
     pub bytes: &'a [u8],
+    /// Bytes of a payload that isn't in `body`: see [`super::publish_start`]. 0 from [`next_packet`].
+    pub payload_follows: usize,
 }
 
 /// Reads a fixed header; `Ok(None)` means that it isn't complete yet.
@@ -103,12 +105,19 @@ pub fn next_packet<'a>(
     }
     let packet = buffer.get(..packet_length).and_then(|bytes| {
         let body = bytes.get(header.header_length..)?;
-        Some(RawPacket { packet_type: header.packet_type, flags: header.flags, body, bytes })
+        let FixedHeader { packet_type, flags, .. } = header;
+        Some(RawPacket { packet_type, flags, body, bytes, payload_follows: 0 })
     });
     Ok(packet)
 }
 
 impl RawPacket<'_> {
+    /// Bytes of the whole packet.
+    #[inline]
+    pub fn length(&self) -> usize {
+        self.bytes.len() + self.payload_follows
+    }
+
     /// Refuses a packet of another type than a decoder is for.
     #[inline]
     pub(super) fn expect(&self, packet_type: PacketType) -> Result<(), WireError> {

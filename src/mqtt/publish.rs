@@ -41,7 +41,7 @@ pub struct Publish<'a> {
     pub packet_identifier: Option<PacketIdentifier>,
     /// Empty before 5.
     pub properties: Properties<'a>,
-    /// Any bytes, any number.
+    /// Any bytes, any number. Empty where it follows ([`RawPacket::payload_follows`]).
     pub payload: &'a [u8],
 }
 

@@ -21,6 +21,7 @@ use super::order::Order;
 use super::plan::SessionPlan;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
+use super::through::Through;
 use super::will::EmulatedWill;
 
 /// Buffers that all sessions of a shard share while one of them is awake.
@@ -149,9 +150,11 @@ pub struct Session {
     /// The seconds that the device's session outlives its connection, where that isn't what it asked for: 0 where the
     /// upstream's platform keeps none.
     pub(super) told_expiry: Option<u32>,
+    /// Payloads that the shell moves.
+    pub(super) through: Through,
     /// By the side that packets come from, whether some were left.
     pub(super) behind: Behind,
-    refusal: Option<(Way, Refusal)>,
+    refusal: Option<Box<(Way, Refusal)>>,
 }
 
 impl Session {
@@ -197,6 +200,7 @@ impl Session {
             upstream_identifier: "".into(),
             upstream_begins: false,
             told_expiry: None,
+            through: Through::default(),
             behind: Behind::default(),
             refusal: None,
             plan,
@@ -429,12 +433,12 @@ impl Session {
 
     /// The latest refusal since the last call, for the log.
     pub fn take_refusal(&mut self) -> Option<(Way, Refusal)> {
-        self.refusal.take()
+        self.refusal.take().map(|refusal| *refusal)
     }
 
     pub(super) fn note_refusal(&mut self, way: Way, refusal: Refusal, tally: &Tally) {
         tally.refuse(way, refusal.reason);
-        self.refusal = Some((way, refusal));
+        self.refusal = Some(Box::new((way, refusal)));
     }
 
     /// Whether packets go on as they came.

@@ -25,10 +25,13 @@ pub(super) enum Exchange {
     Released,
 }
 
+type Open = HashMap<PacketIdentifier, Exchange, RandomState>;
+
 /// The exchanges with one sender.
 #[derive(Debug, Default)]
 pub(super) struct Exchanges {
-    open: HashMap<PacketIdentifier, Exchange, RandomState>,
+    /// `None` mostly.
+    open: Option<Box<Open>>,
 }
 
 /// There are as many as the limit allows.
@@ -38,7 +41,7 @@ pub(super) struct Full;
 impl Exchanges {
     /// How far the exchange is, if there is one.
     pub(super) fn at(&self, identifier: PacketIdentifier) -> Option<Exchange> {
-        if self.open.is_empty() { None } else { self.open.get(&identifier).copied() }
+        self.open.as_deref()?.get(&identifier).copied()
     }
 
     /// Starts an exchange, or moves it on.
@@ -48,18 +51,20 @@ impl Exchanges {
         exchange: Exchange,
         most: usize,
     ) -> Result<(), Full> {
-        if self.open.len() >= most && !self.open.contains_key(&identifier) {
+        let open = self.open.get_or_insert_default();
+        if open.len() >= most && !open.contains_key(&identifier) {
             return Err(Full);
         }
-        self.open.insert(identifier, exchange);
+        open.insert(identifier, exchange);
         Ok(())
     }
 
     /// Forgets an exchange.
     pub(super) fn finish(&mut self, identifier: PacketIdentifier) {
-        self.open.remove(&identifier);
-        if self.open.is_empty() {
-            self.open = HashMap::default();
+        let Some(open) = &mut self.open else { return };
+        open.remove(&identifier);
+        if open.is_empty() {
+            self.open = None;
         }
     }
 }

@@ -8,6 +8,7 @@ use super::conversation::{Phase, Session, Wake};
 use super::dispatch::Step;
 use super::end::End;
 use super::held::may_pass;
+use super::through::MOVED_MIN;
 
 /// Bytes that a call may append before the next packet has to wait: a short message may become a long one (a
 /// document that is gathered), and what one read brings has to stay bounded.
@@ -38,7 +39,7 @@ impl Behind {
 
 impl Session {
     /// Takes bytes from the device: whole packets from their start on. Returns how many were used; the rest
-    /// is handed in again with what follows.
+    /// is handed in again with what follows, unless it is a payload (see [`Session::payload_left`]).
     pub fn on_device_bytes(&mut self, bytes: &[u8], wake: &mut Wake<'_>) -> usize {
         self.behind.device = false;
         self.feed(Way::Up, bytes, wake)
@@ -59,6 +60,9 @@ impl Session {
     fn feed(&mut self, way: Way, bytes: &[u8], wake: &mut Wake<'_>) -> usize {
         let mut used = 0;
         let written = wake.written();
+        if self.payload_left(way) > 0 {
+            return used;
+        }
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears(way))
         {
             match self.next_packet_on(way, rest) {
@@ -66,11 +70,18 @@ impl Session {
                     self.behind.set(way);
                     break;
                 }
-                Ok(Some(raw)) => match self.take_or_put_aside(way, raw, wake) {
-                    Step::Taken => used += raw.bytes.len(),
-                    Step::Later => break,
-                },
-                Ok(None) => break,
+                Ok(raw) => {
+                    let is_large = raw.is_none_or(|raw| raw.bytes.len() >= MOVED_MIN);
+                    if is_large && let Some(length) = self.start_through(way, rest, wake) {
+                        // What follows is its payload: nothing may come between.
+                        return used + length;
+                    }
+                    let Some(raw) = raw else { break };
+                    match self.take_or_put_aside(way, raw, wake) {
+                        Step::Taken => used += raw.bytes.len(),
+                        Step::Later => break,
+                    }
+                }
                 Err(end) => self.end_for(way, end, wake),
             }
         }
@@ -149,7 +160,7 @@ impl Session {
         if outcome == Ok(Step::Later) {
             return Step::Later;
         }
-        wake.tally.packet(way, raw.bytes.len());
+        wake.tally.packet(way, raw.length());
         if way == Way::Up {
             self.keep_alive.device_spoke(wake.now);
             if wake.to_upstream.len() > before {

@@ -32,6 +32,15 @@ struct Receiver {
     past: Past,
 }
 
+/// Where a message's payload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payload {
+    /// Behind its packet's other fields.
+    Here,
+    /// So many bytes of it go to the receiver without coming here.
+    Follows(usize),
+}
+
 /// Whether a receiver may have been sent a message before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Past {
@@ -56,6 +65,7 @@ impl Session {
         &mut self,
         way: Way,
         publish: &Publish<'_>,
+        payload: Payload,
         wake: &mut Wake<'_>,
     ) -> Result<Outcome, Refusal> {
         let arrival = self.arrival(way, publish, wake.scratch);
@@ -64,14 +74,25 @@ impl Session {
         let wanted = if way == Way::Up { &*self.message_properties } else { &[] };
         let Scratch { names, parts, properties: buffer, guarded } = &mut *wake.scratch;
         let now_ms = names.received_ms;
-        let Publish { topic_name, payload, qos, retain, .. } = *publish;
-        let incoming = Incoming { topic_name, payload, qos, retain };
-        let translated = plan.translator.publish(way, &incoming, memory, names)?;
+        let translator = &plan.translator;
+        let translated = match payload {
+            Payload::Here => translator.publish(way, &incoming(publish), memory, names)?,
+            Payload::Follows(bytes) => {
+                match translator.publish_start(way, &incoming(publish), bytes, memory, names)? {
+                    Some(translated) => translated,
+                    None => return Ok(Outcome::Later),
+                }
+            }
+        };
         let asked = subscriptions.as_deref().filter(|_| way == Way::Down);
         let deliveries = asked.map(|own| (own, arrival));
         let parts = Parts::of(translated, deliveries, receiver.granted.qos_max, parts);
         if parts.count() == 0 {
             return Ok(parts.outcome());
+        }
+        // What the proxy has to answer itself is answered when all of it is here.
+        if payload != Payload::Here && !parts.is_one_of(publish.qos) {
+            return Ok(Outcome::Later);
         }
         match bounds.room_for(way, parts.acknowledged(), held.aside(way)) {
             Room::Enough => {}
@@ -80,7 +101,7 @@ impl Session {
         }
         // Before 5 a message has no properties.
         let given = if receiver.speaks_5() { publish.properties } else { Properties::EMPTY };
-        let properties = properties::translate(given, way, &plan.translator, buffer)?;
+        let properties = properties::translate(given, way, translator, buffer)?;
         let identified = asked.filter(|own| receiver.speaks_5() && own.identifies());
         let delivered = Delivered { properties, wanted, identified, arrival, buffer: guarded };
         let aliases = aliases.as_deref_mut().filter(|_| receiver.speaks_5());
@@ -95,7 +116,7 @@ impl Session {
             Way::Up => &mut *wake.to_upstream,
             Way::Down => &mut *wake.to_device,
         };
-        let mut writing = Writing { publish, receiver, delivered, aliases };
+        let mut writing = Writing { publish, payload, receiver, delivered, aliases };
         if let Err(refusal) = writing.all(&parts, identifiers.clone(), out) {
             if let (Some(joins), Some(own)) = (joins, publish.packet_identifier) {
                 joins.give_up(own);
@@ -131,12 +152,15 @@ impl Session {
         let Some(own) = own.filter(|own| own.sees_to_options()) else {
             return Arrival::default();
         };
-        let Publish { topic_name, payload, qos, retain, .. } = *publish;
-        let message = Incoming { topic_name, payload, qos, retain };
-        let is_echo =
-            own.has_no_local() && self.memory.is_echo(&message, scratch.names.received_ms);
-        Arrival { is_retained: retain, is_echo }
+        let is_echo = own.has_no_local()
+            && self.memory.is_echo(&incoming(publish), scratch.names.received_ms);
+        Arrival { is_retained: publish.retain, is_echo }
     }
+}
+
+fn incoming<'a>(publish: &Publish<'a>) -> Incoming<'a> {
+    let Publish { topic_name, payload, qos, retain, .. } = *publish;
+    Incoming { topic_name, payload, qos, retain }
 }
 
 /// What a message lost or had clamped.
@@ -154,6 +178,7 @@ fn notes(publish: &Publish<'_>, parts: &Parts<'_>, receiver: &Receiver) -> Notes
 /// How a message's parts are written for its receiver.
 struct Writing<'w> {
     publish: &'w Publish<'w>,
+    payload: Payload,
     receiver: Receiver,
     delivered: Delivered<'w>,
     aliases: Option<&'w mut Assigned>,
@@ -208,8 +233,14 @@ impl Writing<'_> {
             properties,
             payload: message.payload,
         };
-        written.encode(self.receiver.version, out).map_err(|_| NOT_ENCODED)?;
-        if out.len() - from > self.receiver.takes { Err(TOO_LARGE) } else { Ok(()) }
+        let follows = match self.payload {
+            Payload::Here => written.encode(self.receiver.version, out).map(|()| 0),
+            Payload::Follows(bytes) => {
+                written.encode_head(self.receiver.version, bytes, out).map(|()| bytes)
+            }
+        };
+        let length = out.len() - from + follows.map_err(|_| NOT_ENCODED)?;
+        if length > self.receiver.takes { Err(TOO_LARGE) } else { Ok(()) }
     }
 }
 

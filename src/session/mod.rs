@@ -55,6 +55,7 @@ mod publish;
 mod subscribe;
 mod subscriptions;
 mod tally;
+mod through;
 mod unsubscribe;
 mod upstream_connect;
 mod will;
@@ -63,3 +64,5 @@ pub use conversation::{Scratch, Session, Wake};
 pub use end::End;
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};
 pub use tally::Tally;
+
+pub use crate::translate::Way;

@@ -51,6 +51,11 @@ impl<'p> Parts<'p> {
         self.qos.iter().flatten().count()
     }
 
+    /// Whether it is one message with this QoS.
+    pub(super) fn is_one_of(&self, qos: Qos) -> bool {
+        self.qos == [Some(qos)]
+    }
+
     /// How many of them are acknowledged.
     pub(super) fn acknowledged(&self) -> usize {
         self.qos.iter().flatten().filter(|qos| **qos > Qos::AtMostOnce).count()

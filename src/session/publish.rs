@@ -8,6 +8,7 @@ use super::conversation::{Session, Wake};
 use super::dispatch::Step;
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
+use super::forward::Payload;
 use super::order::Sent;
 
 const NOT_FROM_DEVICES: End =
@@ -44,6 +45,9 @@ impl Session {
         let named = self.resolve_alias(Way::Up, &publish)?;
         let topic_name = named.as_deref().unwrap_or(publish.topic_name);
         let publish = Publish { topic_name, ..publish };
+        if raw.payload_follows > 0 {
+            return Ok(self.publish_start(Way::Up, &publish, raw.payload_follows, wake));
+        }
         if let Some((identifier, exchange)) = sent_before(&publish, &self.up) {
             return taken(self.answer_again(Way::Up, identifier, exchange, wake));
         }
@@ -53,9 +57,8 @@ impl Session {
         if self.is_unattached(publish.topic_name) {
             return taken(self.refuse_message(Way::Up, &publish, NOT_ATTACHED, wake));
         }
-        let outcome = self.translate(Way::Up, &publish, wake);
-        // What an older connection has left comes first [MQTT-4.4.0-1]; whatever has DUP from here on was sent in this one.
-        self.upstream_begins &= publish.dup || publish.qos == Qos::AtMostOnce;
+        let outcome = self.translate(Way::Up, &publish, Payload::Here, wake);
+        self.has_begun(&publish);
         taken(match outcome {
             Ok(Outcome::Later) => return Ok(Step::Later),
             Ok(Outcome::Sent(qos)) => self.answer_clamped(Way::Up, &publish, qos, wake),
@@ -81,6 +84,9 @@ impl Session {
         let named = self.resolve_alias(Way::Down, &publish)?;
         let topic_name = named.as_deref().unwrap_or(publish.topic_name);
         let publish = Publish { topic_name, ..publish };
+        if raw.payload_follows > 0 {
+            return Ok(self.publish_start(Way::Down, &publish, raw.payload_follows, wake));
+        }
         if let Some((identifier, exchange)) = sent_before(&publish, &self.down) {
             return taken(self.answer_again(Way::Down, identifier, exchange, wake));
         }
@@ -91,7 +97,7 @@ impl Session {
         let answered = |session: &mut Self, wake: &mut Wake<'_>| {
             session.answer_locally(Way::Down, &publish, ReasonCode::Success, wake)
         };
-        taken(match self.translate(Way::Down, &publish, wake) {
+        taken(match self.translate(Way::Down, &publish, Payload::Here, wake) {
             Ok(Outcome::Later) => return Ok(Step::Later),
             Ok(Outcome::Sent(qos)) => {
                 self.owe_answer(&publish, qos);
@@ -109,6 +115,37 @@ impl Session {
             }
             Err(refusal) => self.refuse_message(Way::Down, &publish, refusal, wake),
         })
+    }
+
+    /// The start of a message whose payload need not be here. Whatever the proxy would answer itself is taken whole, once
+    /// its payload is there.
+    fn publish_start(
+        &mut self,
+        way: Way,
+        publish: &Publish<'_>,
+        payload_follows: usize,
+        wake: &mut Wake<'_>,
+    ) -> Step {
+        let exchanges = if way == Way::Up { &self.up } else { &self.down };
+        if sent_before(publish, exchanges).is_some() {
+            return Step::Later;
+        }
+        let Ok(Outcome::Sent(qos)) =
+            self.translate(way, publish, Payload::Follows(payload_follows), wake)
+        else {
+            return Step::Later;
+        };
+        match way {
+            Way::Up => self.has_begun(publish),
+            Way::Down => self.owe_answer(publish, qos),
+        }
+        self.through.set(way, payload_follows);
+        Step::Taken
+    }
+
+    /// What an older connection has left comes first [MQTT-4.4.0-1]; whatever has DUP from here on was sent in this one.
+    fn has_begun(&mut self, publish: &Publish<'_>) {
+        self.upstream_begins &= publish.dup || publish.qos == Qos::AtMostOnce;
     }
 
     /// The device is going to answer a message of the upstream.
@@ -141,6 +178,7 @@ impl Session {
             Way::Down => &mut *wake.to_device,
         };
         out.extend_from_slice(raw.bytes);
+        self.through.set(way, raw.payload_follows);
         wake.tally.message(way, Notes::default());
         Ok(Step::Taken)
     }

@@ -30,8 +30,8 @@ pub(crate) fn start(post: Post, state: &Rc<ShardState>) -> JoinHandle<()> {
         match TcpListener::from_std(post.socket) {
             Ok(listener) => {
                 let door =
-                    Door { name: post.name, plan: post.plan, upstream: post.upstream, state };
-                door.open(listener).await;
+                    Rc::new(Door { name: post.name, plan: post.plan, upstream: post.upstream });
+                Accepting { door, state }.run(listener).await;
             }
             Err(error) => {
                 tracing::error!(listener = %post.name, %error, "the listener can't be used")
@@ -41,15 +41,20 @@ pub(crate) fn start(post: Post, state: &Rc<ShardState>) -> JoinHandle<()> {
 }
 
 /// What every session of a post gets.
-struct Door {
-    name: Arc<str>,
+pub(super) struct Door {
+    pub(super) name: Arc<str>,
     plan: Arc<SessionPlan>,
-    upstream: Arc<Upstream>,
+    pub(super) upstream: Arc<Upstream>,
+}
+
+/// Who stands at a door.
+struct Accepting {
+    door: Rc<Door>,
     state: Rc<ShardState>,
 }
 
-impl Door {
-    async fn open(self, listener: TcpListener) {
+impl Accepting {
+    async fn run(self, listener: TcpListener) {
         let mut accepted = 0;
         loop {
             self.state.room().await;
@@ -71,29 +76,23 @@ impl Door {
     fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         if let Err(error) = transport::prepare(&stream) {
             // The peer is gone already.
-            tracing::debug!(listener = %self.name, %peer, %error, "connection lost while it was accepted");
+            tracing::debug!(listener = %self.door.name, %peer, %error, "connection lost while it was accepted");
             return;
         }
         self.state.tally.opened.add(1);
-        let session = Session::new(self.plan.clone(), std::time::Instant::now());
-        let connection = Connection::new(
-            session,
-            Stream::Tcp(stream),
-            peer,
-            self.name.clone(),
-            self.upstream.clone(),
-            &self.state,
-        );
+        let session = Session::new(self.door.plan.clone(), std::time::Instant::now());
+        let stream = Stream::Tcp(stream);
+        let connection = Connection::new(session, stream, peer, self.door.clone(), &self.state);
         tokio::task::spawn_local(connection);
     }
 
     async fn pause(&self, error: &io::Error) {
         // `accept` also tells what went wrong with the one connection that it would have brought.
         if is_of_connection(error) {
-            tracing::debug!(listener = %self.name, %error, "connection lost before it was accepted");
+            tracing::debug!(listener = %self.door.name, %error, "connection lost before it was accepted");
             return;
         }
-        tracing::warn!(listener = %self.name, %error, "accepting failed; raise the limit of open files if that is it");
+        tracing::warn!(listener = %self.door.name, %error, "accepting failed; raise the limit of open files if that is it");
         tokio::time::sleep(PAUSE).await;
     }
 }

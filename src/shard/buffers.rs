@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 
 /// Buffers that are kept; more are freed.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 
 /// Buffers that have grown past this are freed, so that one burst doesn't stay resident.
-const CAPACITY_MAX: usize = 256 * 1024;
+const CAPACITY_MAX: usize = 64 * 1024;
 
 /// The buffers that nobody needs at the moment.
 #[derive(Default)]

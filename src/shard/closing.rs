@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::session::{End, Session};
 
+use super::accept::Door;
 use super::connection::{About, Connection};
 
 /// How long a peer may take to read the last bytes and close.
@@ -29,12 +30,16 @@ impl Connection {
         let _ = self.device.poll_close(context, &state.buffers, &mut state.read.borrow_mut());
     }
 
-    pub(super) fn start_closing(&mut self, end: End) {
+    /// Counts the end and writes it into the log. Returns until when both sides are waited for.
+    pub(super) fn start_closing(&mut self, end: End) -> Instant {
         self.connecting = None;
-        self.with_session(Instant::now(), Session::on_ended);
-        self.timer = Some(Box::pin(tokio::time::sleep(CLOSING)));
+        let now = Instant::now();
+        self.with_session(now, Session::on_ended);
+        let until = now + CLOSING;
+        self.closing = Some(until);
         self.state.tally.end(end);
-        let About { listener, peer, upstream, since, .. } = &*self.about;
+        let About { door, peer, since, .. } = &self.about;
+        let Door { name: listener, upstream, .. } = &**door;
         let seconds = since.elapsed().as_secs_f64();
         let version = self.session.version();
         let client_identifier = self.session.client_identifier();
@@ -42,10 +47,11 @@ impl Connection {
             %listener, %peer, upstream = %upstream.name, client_identifier, %version,
             seconds = format_args!("{seconds:.3}"), end = end.label(), reason = %end, "session ended"
         );
+        until
     }
 
     /// Sends the last bytes to both sides and waits, for a while, until they have closed.
-    pub(super) fn poll_closing(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_closing(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
         let state = self.state.clone();
         let mut scratch = state.read.borrow_mut();
         let device = self.device.poll_close(context, &state.buffers, &mut scratch);
@@ -53,11 +59,11 @@ impl Connection {
             Some(upstream) => upstream.poll_close(context, &state.buffers, &mut scratch),
             None => Poll::Ready(()),
         };
-        let late = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready());
-        if (device.is_ready() && upstream.is_ready()) || late {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+        let now = Instant::now();
+        if (device.is_ready() && upstream.is_ready()) || until <= now {
+            return Poll::Ready(());
         }
+        state.timing.wake_at(until, now, &self.place, &mut self.alarm);
+        Poll::Pending
     }
 }

@@ -7,20 +7,19 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::time::Sleep;
-
-use crate::config::Upstream;
 use crate::registry::Entry;
-use crate::session::{End, Session, Wake};
+use crate::session::{Session, Wake, Way};
 use crate::transport::Stream;
 
+use super::accept::Door;
+use super::moving::Behind;
 use super::opening::Connecting;
 use super::peer::Peer;
 use super::state::{Place, ShardState};
+use super::timing::Alarm;
 
 /// Rounds of reading and sending in one wake-up; then other sessions get their turn.
 const ROUNDS: usize = 8;
@@ -31,22 +30,24 @@ pub(crate) struct Connection {
     pub(super) device: Peer,
     pub(super) upstream: Option<Peer>,
     pub(super) connecting: Option<Connecting>,
-    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    pub(super) alarm: Alarm,
     /// The upstream's CONNECT, while its connection is being opened.
     pub(super) early: Vec<u8>,
-    closing: Option<End>,
+    /// Only while a payload is being moved.
+    pub(super) behind: Option<Box<Behind>>,
+    /// The session has ended; until then both sides are closed.
+    pub(super) closing: Option<Instant>,
     /// From its CONNECT on.
     pub(super) entry: Option<Entry>,
-    pub(super) about: Box<About>,
+    pub(super) about: About,
     pub(super) state: Rc<ShardState>,
-    place: Place,
+    pub(super) place: Place,
 }
 
 /// What only the log and the opening need.
 pub(super) struct About {
-    pub(super) listener: Arc<str>,
+    pub(super) door: Rc<Door>,
     pub(super) peer: SocketAddr,
-    pub(super) upstream: Arc<Upstream>,
     pub(super) since: Instant,
     is_known: bool,
 }
@@ -56,21 +57,21 @@ impl Connection {
         session: Session,
         stream: Stream,
         peer: SocketAddr,
-        listener: Arc<str>,
-        upstream: Arc<Upstream>,
+        door: Rc<Door>,
         state: &Rc<ShardState>,
     ) -> Self {
-        let about = About { listener, peer, upstream, since: Instant::now(), is_known: false };
+        let about = About { door, peer, since: Instant::now(), is_known: false };
         Self {
             session,
             device: Peer::new(stream),
             upstream: None,
             connecting: None,
-            timer: None,
+            alarm: Alarm::default(),
             early: Vec::new(),
+            behind: None,
             closing: None,
             entry: None,
-            about: Box::new(about),
+            about,
             place: state.enter(),
             state: state.clone(),
         }
@@ -90,7 +91,7 @@ impl Connection {
             }
             let connected = self.poll_connecting(now, context);
             let held = self.held();
-            let resumed = self.resume(now);
+            let resumed = self.resume(now, context);
             let read = resumed | self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
             // Who was not read because of a full buffer has no waker: it has to be asked now.
@@ -103,9 +104,8 @@ impl Connection {
                 self.let_device_go(now, context);
             }
             if let Some(end) = self.session.end() {
-                self.closing = Some(end);
-                self.start_closing(end);
-                return self.poll_closing(context);
+                let until = self.start_closing(end);
+                return self.poll_closing(until, context);
             }
             if !connected && !read && !freed {
                 // A deadline may have moved forward while packets were taken.
@@ -129,44 +129,37 @@ impl Connection {
         let mut scratch = state.scratch.borrow_mut();
         scratch.set_time(state.unix_ms(now));
         self.device.borrow_out(&state.buffers);
-        let to_upstream = match &mut self.upstream {
+        let mut to_upstream = match &mut self.upstream {
             Some(upstream) => {
                 upstream.borrow_out(&state.buffers);
                 &mut upstream.out
             }
             None => &mut self.early,
         };
-        let mut wake = Wake {
-            now,
-            to_device: &mut self.device.out,
-            to_upstream,
-            scratch: &mut scratch,
-            tally: &state.tally,
-        };
+        let mut to_device = &mut self.device.out;
+        if let Some(behind) = &mut self.behind {
+            let Behind { up, down } = &mut **behind;
+            if self.session.payload_left(Way::Up) > 0 {
+                to_upstream = up;
+            }
+            if self.session.payload_left(Way::Down) > 0 {
+                to_device = down;
+            }
+        }
+        let mut wake =
+            Wake { now, to_device, to_upstream, scratch: &mut scratch, tally: &state.tally };
         call(&mut self.session, &mut wake)
     }
 
-    /// Keeps the timer at the session's next deadline, and tells the session when it has come. Whether it had.
+    /// Keeps the alarm at the session's next deadline, and tells the session when it has come. Whether it had.
     fn watch_time(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let Some(deadline) = self.session.deadline() else {
-            self.timer = None;
-            return false;
-        };
-        let timer =
-            self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-        // Deadlines mostly move into the future, packet by packet: the timer is set again only when it rings.
-        if deadline < timer.deadline().into_std() {
-            timer.as_mut().reset(deadline.into());
+        let Some(deadline) = self.session.deadline() else { return false };
+        if deadline <= now {
+            self.with_session(now, |session, wake| session.on_deadline(wake));
+            self.offer_waiting(now, context);
+            return true;
         }
-        while timer.as_mut().poll(context).is_ready() {
-            if deadline <= now.max(Instant::now()) {
-                self.timer = None;
-                self.with_session(now.max(deadline), |session, wake| session.on_deadline(wake));
-                self.offer_waiting(now);
-                return true;
-            }
-            timer.as_mut().reset(deadline.into());
-        }
+        self.state.timing.wake_at(deadline, now, &self.place, &mut self.alarm);
         false
     }
 
@@ -188,7 +181,8 @@ impl Connection {
 
     fn log_refusals(&mut self) {
         if let Some((way, refusal)) = self.session.take_refusal() {
-            let About { listener, peer, .. } = &*self.about;
+            let About { door, peer, .. } = &self.about;
+            let listener = &door.name;
             let (way, reason, detail) = (way.label(), refusal.reason.label(), refusal.detail);
             tracing::debug!(%listener, %peer, way, reason, detail, "refused");
         }
@@ -205,7 +199,7 @@ impl Future for Connection {
             connection.state.set_waker(&connection.place, context.waker());
         }
         match connection.closing {
-            Some(_) => connection.poll_closing(context),
+            Some(until) => connection.poll_closing(until, context),
             None => connection.run(context),
         }
     }

@@ -5,10 +5,13 @@ mod accept;
 mod buffers;
 mod closing;
 mod connection;
+mod moving;
 mod opening;
 mod peer;
 mod reading;
 mod state;
+mod timing;
+mod wheel;
 
 use std::io;
 use std::net::TcpListener;
@@ -142,6 +145,7 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     let Shared { tally, registry, mut running } = shared;
     let timeout = limits.drain_timeout;
     let state = Rc::new(ShardState::new(number, limits, tally, registry));
+    let keeping_time = tokio::task::spawn_local(timing::keep(state.clone()));
     let accepting: Vec<_> = posts.into_iter().map(|post| accept::start(post, &state)).collect();
     // An error means that the server is gone, which is a reason to stop as well.
     let _ = running.wait_for(|running| *running == Running::Draining).await;
@@ -152,4 +156,5 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     if tokio::time::timeout(timeout, state.emptied()).await.is_err() {
         tracing::warn!(sessions = state.sessions(), "sessions did not end in time");
     }
+    keeping_time.abort();
 }

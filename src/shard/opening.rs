@@ -8,7 +8,8 @@ use std::time::Instant;
 use crate::transport::Stream;
 use crate::upstream;
 
-use super::connection::{About, Connection};
+use super::accept::Door;
+use super::connection::Connection;
 use super::peer::Peer;
 
 /// A connection to an upstream that is being opened.
@@ -31,7 +32,7 @@ impl Connection {
                 self.session.on_upstream_open(now);
             }
             Err(error) => {
-                let About { listener, upstream, .. } = &*self.about;
+                let Door { name: listener, upstream, .. } = &*self.about.door;
                 tracing::warn!(%listener, upstream = %upstream.name, %error, "the upstream can't be reached");
                 self.with_session(now, |session, wake| session.on_upstream_unreachable(wake));
             }
@@ -41,12 +42,12 @@ impl Connection {
 
     /// Opens the connection, after the session that waits under the same client identifier has made way.
     fn open_upstream(&mut self, context: &Context<'_>) -> Connecting {
-        let open = upstream::open(self.about.upstream.clone());
+        let open = upstream::open(self.about.door.upstream.clone());
         let client_identifier = self.session.take_upstream_identifier();
         if client_identifier.is_empty() {
             return open;
         }
-        let (name, waker) = (&self.about.upstream.name, context.waker().clone());
+        let (name, waker) = (&self.about.door.upstream.name, context.waker().clone());
         let entry = self.state.registry.enter(name, &client_identifier, waker);
         let before = entry.claim();
         self.entry = Some(entry);

@@ -1,6 +1,6 @@
 //! One side of a connection: its stream, the bytes that wait to be parsed, the bytes that wait to be sent.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
 use crate::transport::Stream;
@@ -79,6 +79,32 @@ impl Peer {
             buffers.give(std::mem::take(&mut self.out));
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends what waits, and behind it `bytes` from where they are. Only what isn't taken of them is copied.
+    pub(crate) fn poll_send_with(
+        &mut self,
+        context: &mut Context<'_>,
+        buffers: &Buffers,
+        bytes: &[u8],
+    ) -> Poll<io::Result<()>> {
+        let waiting = self.out.get(self.sent..).unwrap_or_default();
+        let pieces = [IoSlice::new(waiting), IoSlice::new(bytes)];
+        let taken = match self.stream.poll_write_vectored(context, &pieces) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(taken)) => taken,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            Poll::Pending => 0,
+        };
+        let of_bytes = taken.saturating_sub(waiting.len());
+        self.sent += taken - of_bytes;
+        let left = bytes.get(of_bytes..).unwrap_or_default();
+        if !left.is_empty() {
+            self.borrow_out(buffers);
+            self.forget_sent();
+            self.out.extend_from_slice(left);
+        }
+        self.poll_send(context, buffers)
     }
 
     /// Frees the room of what was sent. A peer that always reads a little less than there is would otherwise

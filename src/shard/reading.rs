@@ -3,10 +3,13 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::session::Session;
+use crate::session::{Session, Way};
 
 use super::connection::Connection;
-use super::peer::{Peer, Read};
+use super::peer::Read;
+
+/// Bytes of a payload that is moved that may wait for its receiver.
+const MOVING_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes that may wait from a device while its upstream is being connected.
 const WAITING_BYTES_MAX: usize = 64 * 1024;
@@ -28,10 +31,15 @@ impl Connection {
     /// Whether what the device's words, and the upstream's, lead to has no room.
     fn full(&self) -> [bool; 2] {
         let most = self.state.limits.buffered_bytes_max;
-        let (device, upstream) =
-            (self.device.backlog(), self.upstream.as_ref().map_or(0, Peer::backlog));
-        let full = |forward: usize, back: usize| forward >= most || back / 2 >= most;
-        [full(upstream, device), full(device, upstream)]
+        let [device, upstream] = self.backlogs();
+        let full = |way: Way, forward: usize, back: usize| {
+            let most_forward = match self.session.payload_left(way) {
+                0 => most,
+                _ => most.min(MOVING_BYTES_MAX),
+            };
+            forward >= most_forward || back / 2 >= most
+        };
+        [full(Way::Up, upstream, device), full(Way::Down, device, upstream)]
     }
 
     /// Whether the device isn't heard at the moment, whatever it says.
@@ -54,11 +62,9 @@ impl Connection {
             Poll::Ready(Read::Bytes(length)) => {
                 let mut tail = std::mem::take(&mut self.device.tail);
                 let new = buffer.get(..length).unwrap_or_default();
-                feed(&mut tail, new, |bytes| {
-                    self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
-                });
+                feed(&mut tail, new, |bytes| self.offer(Way::Up, bytes, now, context));
                 self.device.tail = tail;
-                self.offer_upstream(now);
+                self.offer_upstream(now, context);
                 true
             }
             Poll::Ready(Read::Closed) => {
@@ -86,13 +92,11 @@ impl Connection {
             Poll::Ready(Read::Bytes(length)) => {
                 let mut tail = std::mem::take(&mut upstream.tail);
                 let new = buffer.get(..length).unwrap_or_default();
-                feed(&mut tail, new, |bytes| {
-                    self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
-                });
+                feed(&mut tail, new, |bytes| self.offer(Way::Down, bytes, now, context));
                 if let Some(upstream) = &mut self.upstream {
                     upstream.tail = tail;
                 }
-                self.offer_waiting(now);
+                self.offer_waiting(now, context);
                 true
             }
             Poll::Ready(Read::Closed) => {
@@ -103,41 +107,37 @@ impl Connection {
     }
 
     /// Packets of the upstream that had to wait for the device go on once it has spoken.
-    fn offer_upstream(&mut self, now: Instant) {
+    fn offer_upstream(&mut self, now: Instant, context: &mut Context<'_>) {
         let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.tail.is_empty())
         else {
             return;
         };
         let mut tail = std::mem::take(&mut upstream.tail);
-        feed(&mut tail, &[], |bytes| {
-            self.with_session(now, |session, wake| session.on_upstream_bytes(bytes, wake))
-        });
+        feed(&mut tail, &[], |bytes| self.offer(Way::Down, bytes, now, context));
         if let Some(upstream) = &mut self.upstream {
             upstream.tail = tail;
         }
     }
 
     /// Offers what the session left because it had written so much. Whether it did.
-    pub(super) fn resume(&mut self, now: Instant) -> bool {
+    pub(super) fn resume(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let [device, upstream] = self.full();
         if !self.session.is_behind() || device || upstream {
             return false;
         }
         self.with_session(now, Session::resume);
-        self.offer_upstream(now);
-        self.offer_waiting(now);
+        self.offer_upstream(now, context);
+        self.offer_waiting(now, context);
         true
     }
 
     /// Packets that the device sent before its CONNACK, or before a device was attached, go on once that is done.
-    pub(super) fn offer_waiting(&mut self, now: Instant) {
+    pub(super) fn offer_waiting(&mut self, now: Instant, context: &mut Context<'_>) {
         if self.device.tail.is_empty() {
             return;
         }
         let mut tail = std::mem::take(&mut self.device.tail);
-        feed(&mut tail, &[], |bytes| {
-            self.with_session(now, |session, wake| session.on_device_bytes(bytes, wake))
-        });
+        feed(&mut tail, &[], |bytes| self.offer(Way::Up, bytes, now, context));
         self.device.tail = tail;
         let waits = !self.session.is_open() && !self.device.tail.is_empty();
         if self.device.closed && self.session.end().is_none() && !waits {

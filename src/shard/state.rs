@@ -12,6 +12,7 @@ use crate::session::{Scratch, Tally};
 
 use super::ShardLimits;
 use super::buffers::Buffers;
+use super::timing::Timing;
 
 /// How long the time of day is counted on before the system is asked again.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -30,6 +31,7 @@ pub(crate) struct ShardState {
     pub(crate) scratch: RefCell<Scratch>,
     /// What all shards share.
     pub(crate) registry: Arc<Registry>,
+    pub(crate) timing: Timing,
     draining: Cell<bool>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
@@ -55,12 +57,18 @@ impl Calendar {
 #[derive(Default)]
 struct Places {
     wakers: Vec<Option<Waker>>,
-    free: Vec<usize>,
+    free: Vec<u32>,
     taken: usize,
 }
 
 /// A session's place in its shard.
-pub(crate) struct Place(usize);
+pub(crate) struct Place(u32);
+
+impl Place {
+    pub(crate) fn number(&self) -> u32 {
+        self.0
+    }
+}
 
 impl ShardState {
     pub(crate) fn new(
@@ -79,6 +87,7 @@ impl ShardState {
             read: RefCell::new(vec![0; READ_BYTES].into()),
             scratch: RefCell::new(Scratch::starting_at(serial)),
             registry,
+            timing: Timing::new(Instant::now()),
             draining: Cell::new(false),
             calendar: Cell::new(Calendar::read(Instant::now())),
             places: RefCell::default(),
@@ -105,21 +114,29 @@ impl ShardState {
         if let Some(place) = places.free.pop() {
             return Place(place);
         }
+        let place = places.wakers.len() as u32;
         places.wakers.push(None);
-        Place(places.wakers.len() - 1)
+        Place(place)
     }
 
     /// Remembers how to wake a session.
     pub(crate) fn set_waker(&self, place: &Place, waker: &Waker) {
-        if let Some(known) = self.places.borrow_mut().wakers.get_mut(place.0) {
+        if let Some(known) = self.places.borrow_mut().wakers.get_mut(place.0 as usize) {
             *known = Some(waker.clone());
+        }
+    }
+
+    /// Wakes the session of a place, if there is one.
+    pub(crate) fn wake(&self, place: u32) {
+        if let Some(Some(waker)) = self.places.borrow().wakers.get(place as usize) {
+            waker.wake_by_ref();
         }
     }
 
     /// Gives a place back.
     pub(crate) fn leave(&self, place: &Place) {
         let mut places = self.places.borrow_mut();
-        if let Some(waker) = places.wakers.get_mut(place.0) {
+        if let Some(waker) = places.wakers.get_mut(place.0 as usize) {
             *waker = None;
         }
         places.free.push(place.0);

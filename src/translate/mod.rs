@@ -36,6 +36,7 @@ mod render;
 mod rewrite;
 mod rivals;
 mod side;
+mod start;
 mod target;
 mod translator;
 pub mod version;

@@ -360,13 +360,18 @@ fn hand_on(message: &Incoming<'_>, target: &Target, scratch: &mut Scratch) -> Re
     if message.payload.len() > target.payload_bytes_max {
         return Err(TOO_LARGE);
     }
+    push_as_it_came(message, target, scratch);
+    Ok(())
+}
+
+/// The message under the topic that was rendered, with what the target takes of QoS and RETAIN.
+pub(super) fn push_as_it_came(message: &Incoming<'_>, target: &Target, scratch: &mut Scratch) {
     let (qos, retain) = (clamped_qos(message, target), clamped_retain(message, target));
     let mut notes = notes_of(message, target);
     if target.loses_channel {
         notes.add(Note::MetaLost);
     }
     scratch.push(0, None, qos, retain, notes);
-    Ok(())
 }
 
 fn not_json(error: json::JsonError) -> Refusal {

@@ -1,6 +1,6 @@
 //! A byte stream over any transport. One more transport is one more variant.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -37,6 +37,17 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    /// Writes from several pieces in one call, where the transport can; how many bytes were taken.
+    pub fn poll_write_vectored(
+        &mut self,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
         }
     }
 
