@@ -1,5 +1,6 @@
 //! Putting it together: bind everything, start the shards, stop them.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use tokio::sync::watch;
 use crate::admin;
 use crate::config::{Config, Shards};
 use crate::registry::Registry;
-use crate::shard::{self, Post, Running, ShardLimits, Shared};
+use crate::shard::{self, Balance, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
 use crate::transport;
+use crate::upstream::Reach;
 
 /// A running proxy.
 pub struct Server {
@@ -72,15 +74,15 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     }
     let limits = ShardLimits {
         buffered_bytes_max: config.proxy.buffered_bytes_max,
-        sessions_max: config.proxy.sessions_max.div_ceil(shards),
         drain_timeout: config.proxy.drain_timeout,
         pinning: if config.proxy.pin { shard::Pinning::OneCore } else { shard::Pinning::Anywhere },
     };
     let registry = Arc::new(Registry::default());
-    for (number, posts) in posts.into_iter().enumerate() {
-        let (tally, registry, running) =
-            (telemetry.tally(number), registry.clone(), watched.clone());
-        let shared = Shared { tally, registry, running };
+    let (balance, visitors) = Balance::new(shards, config.proxy.sessions_max);
+    for (number, (posts, visitors)) in posts.into_iter().zip(visitors).enumerate() {
+        let (registry, balance, running) = (registry.clone(), balance.clone(), watched.clone());
+        let tally = telemetry.tally(number);
+        let shared = Shared { tally, registry, balance, visitors, running };
         let started = shard::start(number, posts, limits.clone(), shared);
         server.shards.push(started.map_err(|error| vec![error.into()])?);
     }
@@ -101,12 +103,16 @@ fn bind(config: &Config, shards: usize) -> Result<Bound, Vec<StartError>> {
     let mut errors = Vec::new();
     let mut posts: Vec<Vec<Post>> = (0..shards).map(|_| Vec::new()).collect();
     let mut listening = Vec::new();
+    let mut upstreams: HashMap<&str, Arc<Reach>> = HashMap::new();
     for listener in &config.listeners {
+        let upstream = upstreams.entry(&listener.upstream.name).or_insert_with(|| {
+            Arc::new(Reach::new(listener.upstream.clone(), config.proxy.openings_max))
+        });
         match transport::bind(&listener.bind, shards) {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.listeners) {
-                    posts.push(Post::new(listener, socket));
+                    posts.push(Post::new(listener, upstream.clone(), socket));
                 }
             }
             Err(error) => {

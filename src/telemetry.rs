@@ -12,6 +12,7 @@ use crate::session::{End, Tally};
 use crate::translate::{Note, Reason, Way};
 
 const OPEN: &str = "interlingua_sessions";
+const SHARD_OPEN: &str = "interlingua_shard_sessions";
 const OPENED: &str = "interlingua_connections_accepted_total";
 const ESTABLISHED: &str = "interlingua_sessions_established_total";
 const ENDED: &str = "interlingua_sessions_ended_total";
@@ -55,11 +56,11 @@ impl Telemetry {
     }
 
     fn record(&self) {
-        let ended: u64 =
-            (0..End::LABELS.len()).map(|index| self.sum(|tally| tally.ended(index))).sum();
-        let opened = self.sum(|tally| tally.opened.value());
-        gauge!(OPEN).set(opened.saturating_sub(ended) as f64);
-        counter!(OPENED).absolute(opened);
+        gauge!(OPEN).set(self.sum(open) as f64);
+        for (number, tally) in self.shards.iter().enumerate() {
+            gauge!(SHARD_OPEN, "shard" => number.to_string()).set(open(tally) as f64);
+        }
+        counter!(OPENED).absolute(self.sum(|tally| tally.opened.value()));
         counter!(ESTABLISHED).absolute(self.sum(|tally| tally.established.value()));
         counter!(FILTERED).absolute(self.sum(Tally::filtered));
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -92,8 +93,15 @@ impl Telemetry {
     }
 }
 
+/// Sessions of a shard that are there now.
+fn open(tally: &Tally) -> u64 {
+    let ended: u64 = (0..End::LABELS.len()).map(|index| tally.ended(index)).sum();
+    tally.opened.value().saturating_sub(ended)
+}
+
 fn describe() {
     describe_gauge!(OPEN, Unit::Count, "Connections of devices that are open now");
+    describe_gauge!(SHARD_OPEN, Unit::Count, "Those of each shard");
     describe_gauge!(BUILD, "The version that is running");
     describe_counter!(OPENED, Unit::Count, "Connections accepted from devices");
     describe_counter!(ESTABLISHED, Unit::Count, "Sessions whose upstream accepted them");

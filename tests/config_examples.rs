@@ -119,6 +119,7 @@ topic_aliases_max = 8
 will_delay_max_ms = 9
 buffered_bytes_max = 6000
 sessions_max = 7
+openings_max = 10
 "#;
     let config = load_text(&format!("{settings}{SMALLEST}"));
     let expected = Proxy {
@@ -126,6 +127,7 @@ sessions_max = 7
         pin: true,
         buffered_bytes_max: 6000,
         sessions_max: 7,
+        openings_max: 10,
         drain_timeout: Duration::from_millis(1),
         log: LogFormat::Json,
         log_level: LogLevel::Trace,

@@ -12,9 +12,13 @@ const CONNACK: &[u8] = b"\x20\x02\0\0";
 
 #[test]
 fn every_listener_gets_the_room_that_is_left() {
+    (1..=3).for_each(room_with_shards);
+}
+
+fn room_with_shards(shards: usize) {
     let broker = TcpListener::bind("127.0.0.1:0").expect("a port");
     let text = format!(
-        "[proxy]\nshards = 1\n[limits]\nsessions_max = 1\n\
+        "[proxy]\nshards = {shards}\n[limits]\nsessions_max = 1\n\
          [[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n\
          [[listener]]\nname = 'c'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n\
          [[upstream]]\nname = 'b'\nurl = 'mqtt://{}'\ndialect = 'plain'\n",

@@ -20,7 +20,11 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("registry", Floor::Shell, &[]),
     ("shard", Floor::Shell, &["session", "config", "transport", "upstream", "registry"]),
     ("admin", Floor::Shell, &["telemetry", "shard"]),
-    ("server", Floor::Shell, &["config", "telemetry", "transport", "registry", "shard", "admin"]),
+    (
+        "server",
+        Floor::Shell,
+        &["config", "telemetry", "transport", "upstream", "registry", "shard", "admin"],
+    ),
     ("demo", Floor::Shell, &["mqtt", "config", "server"]),
     (
         "cli",

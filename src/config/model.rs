@@ -30,6 +30,8 @@ pub struct Proxy {
     pub buffered_bytes_max: usize,
     /// Sessions of the process at most.
     pub sessions_max: usize,
+    /// Connections to one upstream that are being opened at once; the others wait.
+    pub openings_max: usize,
     /// How long open sessions may go on after the process was asked to end.
     pub drain_timeout: Duration,
     /// How log lines look.
@@ -45,6 +47,7 @@ impl Default for Proxy {
             pin: false,
             buffered_bytes_max: 1024 * 1024,
             sessions_max: 100_000,
+            openings_max: 1000,
             drain_timeout: Duration::from_secs(10),
             log: LogFormat::Text,
             log_level: LogLevel::Info,

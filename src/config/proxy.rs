@@ -20,6 +20,7 @@ const ALIASES: RangeInclusive<u64> = 0..=65_535;
 const ATTACHMENTS: RangeInclusive<u64> = 1..=1_000_000;
 const BUFFERED_BYTES: RangeInclusive<u64> = 4096..=1_073_741_824;
 const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
+const OPENINGS: RangeInclusive<u64> = 1..=1_000_000;
 const SHARDS: RangeInclusive<i64> = 1..=256;
 
 /// `[proxy]`.
@@ -82,6 +83,7 @@ pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, prox
     set_size(&mut table, "attachments_max", ATTACHMENTS, &mut limits.attachments_max);
     set_size(&mut table, "buffered_bytes_max", BUFFERED_BYTES, &mut proxy.buffered_bytes_max);
     set_size(&mut table, "sessions_max", SESSIONS, &mut proxy.sessions_max);
+    set_size(&mut table, "openings_max", OPENINGS, &mut proxy.openings_max);
     if limits.connect_size_max > limits.packet_size_max {
         match connect_line {
             Some(line) => table.fault(

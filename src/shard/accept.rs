@@ -1,4 +1,4 @@
-//! Accepting connections: a few per turn, never more than the shard has room for.
+//! Accepting connections: a few per turn, never more than the process has room for, and where there are fewest.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::config::Upstream;
 use crate::session::{Session, SessionPlan};
 use crate::transport::{self, Stream};
+use crate::upstream::Reach;
 
 use super::Post;
+use super::balance::Visitor;
 use super::connection::Connection;
 use super::state::ShardState;
 
@@ -23,33 +25,81 @@ const ACCEPTED_PER_TURN: usize = 64;
 /// The pause after an error that won't go away by itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Starts accepting at a post.
-pub(crate) fn start(post: Post, state: &Rc<ShardState>) -> JoinHandle<()> {
-    let state = state.clone();
-    tokio::task::spawn_local(async move {
-        match TcpListener::from_std(post.socket) {
+/// Starts accepting at all posts, and what other shards have accepted.
+pub(crate) fn start(
+    posts: Vec<Post>,
+    visitors: mpsc::Receiver<Visitor>,
+    state: &Rc<ShardState>,
+) -> Vec<JoinHandle<()>> {
+    let (doors, sockets): (Vec<_>, Vec<_>) = posts.into_iter().map(Door::of).unzip();
+    let doors: Rc<[Rc<Door>]> = doors.into();
+    let receiving = receive(visitors, doors.clone(), state.clone());
+    let mut tasks = vec![tokio::task::spawn_local(receiving)];
+    for (number, socket) in sockets.into_iter().enumerate() {
+        let Some(door) = doors.get(number).cloned() else { continue };
+        match TcpListener::from_std(socket) {
             Ok(listener) => {
-                let door =
-                    Rc::new(Door { name: post.name, plan: post.plan, upstream: post.upstream });
-                Accepting { door, state }.run(listener).await;
+                let accepting = Accepting { door, number, state: state.clone() };
+                tasks.push(tokio::task::spawn_local(accepting.run(listener)));
             }
             Err(error) => {
-                tracing::error!(listener = %post.name, %error, "the listener can't be used")
+                tracing::error!(listener = %door.name, %error, "the listener can't be used")
             }
         }
-    })
+    }
+    tasks
 }
 
 /// What every session of a post gets.
 pub(super) struct Door {
     pub(super) name: Arc<str>,
     plan: Arc<SessionPlan>,
-    pub(super) upstream: Arc<Upstream>,
+    pub(super) upstream: Arc<Reach>,
 }
 
-/// Who stands at a door.
+impl Door {
+    fn of(post: Post) -> (Rc<Self>, std::net::TcpListener) {
+        let Post { name, socket, plan, upstream } = post;
+        (Rc::new(Self { name, plan, upstream }), socket)
+    }
+
+    /// Begins the session of a connection, for which there is room.
+    fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, state: &Rc<ShardState>) {
+        state.tally.opened.add(1);
+        let session = Session::new(self.plan.clone(), std::time::Instant::now());
+        let stream = Stream::Tcp(stream);
+        let connection = Connection::new(session, stream, peer, self.clone(), state);
+        tokio::task::spawn_local(connection);
+    }
+
+    fn has_lost(&self, peer: SocketAddr, error: &io::Error) {
+        tracing::debug!(listener = %self.name, %peer, %error, "connection lost while it was accepted");
+    }
+}
+
+/// Takes the connections that other shards have accepted for this one.
+async fn receive(
+    mut visitors: mpsc::Receiver<Visitor>,
+    doors: Rc<[Rc<Door>]>,
+    state: Rc<ShardState>,
+) {
+    while let Some(Visitor { door, stream, peer }) = visitors.recv().await {
+        let Some(door) = doors.get(door) else { continue };
+        match TcpStream::from_std(stream) {
+            Ok(stream) => door.admit(stream, peer, &state),
+            Err(error) => {
+                state.balance.leave(state.number);
+                door.has_lost(peer, &error);
+            }
+        }
+    }
+}
+
+/// One door, and who stands there.
 struct Accepting {
     door: Rc<Door>,
+    /// The door's among all of the shard.
+    number: usize,
     state: Rc<ShardState>,
 }
 
@@ -57,13 +107,9 @@ impl Accepting {
     async fn run(self, listener: TcpListener) {
         let mut accepted = 0;
         loop {
-            self.state.room().await;
+            self.state.balance.wait_for_room().await;
             match listener.accept().await {
-                Ok((stream, peer)) => {
-                    // Another listener of the shard may have filled it while this one waited for somebody.
-                    self.state.room().await;
-                    self.admit(stream, peer);
-                }
+                Ok((stream, peer)) => self.place(stream, peer).await,
                 Err(error) => self.pause(&error).await,
             }
             accepted += 1;
@@ -73,17 +119,33 @@ impl Accepting {
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Puts a connection where there are fewest sessions.
+    async fn place(&self, stream: TcpStream, peer: SocketAddr) {
+        let ShardState { balance, number: own, .. } = &*self.state;
         if let Err(error) = transport::prepare(&stream) {
             // The peer is gone already.
-            tracing::debug!(listener = %self.door.name, %peer, %error, "connection lost while it was accepted");
-            return;
+            return self.door.has_lost(peer, &error);
         }
-        self.state.tally.opened.add(1);
-        let session = Session::new(self.door.plan.clone(), std::time::Instant::now());
-        let stream = Stream::Tcp(stream);
-        let connection = Connection::new(session, stream, peer, self.door.clone(), &self.state);
-        tokio::task::spawn_local(connection);
+        // Others may have filled the process while this door waited for somebody.
+        let shard = balance.take_room(*own).await;
+        if shard == *own {
+            return self.door.admit(stream, peer, &self.state);
+        }
+        let placed = stream.into_std().and_then(|stream| {
+            let visitor = Visitor { door: self.number, stream, peer };
+            match balance.send(*own, shard, visitor) {
+                Ok(()) => Ok(None),
+                Err(Visitor { stream, .. }) => TcpStream::from_std(stream).map(Some),
+            }
+        });
+        match placed {
+            Ok(None) => {}
+            Ok(Some(stream)) => self.door.admit(stream, peer, &self.state),
+            Err(error) => {
+                balance.leave(shard);
+                self.door.has_lost(peer, &error);
+            }
+        }
     }
 
     async fn pause(&self, error: &io::Error) {

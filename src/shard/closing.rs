@@ -44,7 +44,7 @@ impl Connection {
         let version = self.session.version();
         let client_identifier = self.session.client_identifier();
         tracing::info!(
-            %listener, %peer, upstream = %upstream.name, client_identifier, %version,
+            %listener, %peer, upstream = upstream.name(), client_identifier, %version,
             seconds = format_args!("{seconds:.3}"), end = end.label(), reason = %end, "session ended"
         );
         until

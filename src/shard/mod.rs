@@ -2,6 +2,7 @@
 //! live and die here; nothing on the way of a message is shared with another thread.
 
 mod accept;
+mod balance;
 mod buffers;
 mod closing;
 mod connection;
@@ -16,18 +17,21 @@ mod wheel;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::config::{Listener, Upstream};
+use crate::config::Listener;
 use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
+use crate::upstream::Reach;
 
 use self::state::ShardState;
+
+pub use self::balance::{Balance, Visitor};
 
 /// A listener's part in one shard.
 #[derive(Debug)]
@@ -39,19 +43,14 @@ pub struct Post {
     /// What its sessions do.
     pub plan: Arc<SessionPlan>,
     /// Where they go.
-    pub upstream: Arc<Upstream>,
+    pub upstream: Arc<Reach>,
 }
 
 impl Post {
     /// The part of a listener in the shard that gets this socket.
     #[must_use]
-    pub fn new(listener: &Listener, socket: TcpListener) -> Self {
-        Self {
-            name: listener.name.as_str().into(),
-            socket,
-            plan: listener.plan.clone(),
-            upstream: Arc::new(listener.upstream.clone()),
-        }
+    pub fn new(listener: &Listener, upstream: Arc<Reach>, socket: TcpListener) -> Self {
+        Self { name: listener.name.as_str().into(), socket, plan: listener.plan.clone(), upstream }
     }
 }
 
@@ -60,8 +59,6 @@ impl Post {
 pub struct ShardLimits {
     /// Bytes that wait for one peer of one session before its other peer is no longer read.
     pub buffered_bytes_max: usize,
-    /// Sessions at most; further connections wait in the kernel's queue.
-    pub sessions_max: usize,
     /// How long sessions may take to end once the shard stops.
     pub drain_timeout: Duration,
     /// Where the shard's thread runs.
@@ -93,6 +90,10 @@ pub struct Shared {
     pub tally: Arc<Tally>,
     /// Who speaks for which client identifier.
     pub registry: Arc<Registry>,
+    /// How many sessions each shard has.
+    pub balance: Arc<Balance>,
+    /// Connections that other shards have accepted for this one.
+    pub visitors: mpsc::Receiver<Visitor>,
     /// Whether the process goes on.
     pub running: watch::Receiver<Running>,
 }
@@ -107,7 +108,7 @@ pub fn start(
     limits: ShardLimits,
     shared: Shared,
 ) -> io::Result<JoinHandle<()>> {
-    let (told, started) = mpsc::sync_channel(1);
+    let (told, started) = std::sync::mpsc::sync_channel(1);
     let work = move || {
         if limits.pinning == Pinning::OneCore {
             pin(number);
@@ -142,11 +143,11 @@ fn pin(number: usize) {
 }
 
 async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Shared) {
-    let Shared { tally, registry, mut running } = shared;
+    let Shared { tally, registry, balance, visitors, mut running } = shared;
     let timeout = limits.drain_timeout;
-    let state = Rc::new(ShardState::new(number, limits, tally, registry));
+    let state = Rc::new(ShardState::new(number, limits, tally, registry, balance));
     let keeping_time = tokio::task::spawn_local(timing::keep(state.clone()));
-    let accepting: Vec<_> = posts.into_iter().map(|post| accept::start(post, &state)).collect();
+    let accepting = accept::start(posts, visitors, &state);
     // An error means that the server is gone, which is a reason to stop as well.
     let _ = running.wait_for(|running| *running == Running::Draining).await;
     for task in accepting {

@@ -33,7 +33,7 @@ impl Connection {
             }
             Err(error) => {
                 let Door { name: listener, upstream, .. } = &*self.about.door;
-                tracing::warn!(%listener, upstream = %upstream.name, %error, "the upstream can't be reached");
+                tracing::warn!(%listener, upstream = upstream.name(), %error, "the upstream can't be reached");
                 self.with_session(now, |session, wake| session.on_upstream_unreachable(wake));
             }
         }
@@ -47,7 +47,7 @@ impl Connection {
         if client_identifier.is_empty() {
             return open;
         }
-        let (name, waker) = (&self.about.door.upstream.name, context.waker().clone());
+        let (name, waker) = (self.about.door.upstream.name(), context.waker().clone());
         let entry = self.state.registry.enter(name, &client_identifier, waker);
         let before = entry.claim();
         self.entry = Some(entry);

@@ -11,6 +11,7 @@ use crate::registry::Registry;
 use crate::session::{Scratch, Tally};
 
 use super::ShardLimits;
+use super::balance::Balance;
 use super::buffers::Buffers;
 use super::timing::Timing;
 
@@ -31,12 +32,13 @@ pub(crate) struct ShardState {
     pub(crate) scratch: RefCell<Scratch>,
     /// What all shards share.
     pub(crate) registry: Arc<Registry>,
+    pub(crate) balance: Arc<Balance>,
+    pub(crate) number: usize,
     pub(crate) timing: Timing,
     draining: Cell<bool>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
     emptied: Notify,
-    room: Notify,
 }
 
 /// The time of day, and when it was that.
@@ -76,6 +78,7 @@ impl ShardState {
         limits: ShardLimits,
         tally: Arc<Tally>,
         registry: Arc<Registry>,
+        balance: Arc<Balance>,
     ) -> Self {
         // Distinct between shards and between runs, so that no identifier comes twice.
         let serial =
@@ -87,12 +90,13 @@ impl ShardState {
             read: RefCell::new(vec![0; READ_BYTES].into()),
             scratch: RefCell::new(Scratch::starting_at(serial)),
             registry,
+            balance,
+            number,
             timing: Timing::new(Instant::now()),
             draining: Cell::new(false),
             calendar: Cell::new(Calendar::read(Instant::now())),
             places: RefCell::default(),
             emptied: Notify::new(),
-            room: Notify::new(),
         }
     }
 
@@ -107,7 +111,7 @@ impl ShardState {
         self.calendar.get().unix_ms
     }
 
-    /// Takes a place for a new session.
+    /// Takes a place for a new session, for which there is room.
     pub(crate) fn enter(&self) -> Place {
         let mut places = self.places.borrow_mut();
         places.taken += 1;
@@ -141,8 +145,7 @@ impl ShardState {
         }
         places.free.push(place.0);
         places.taken -= 1;
-        // Each listener waits for itself, and not every one has a connection to put there.
-        self.room.notify_waiters();
+        self.balance.leave(self.number);
         if places.taken == 0 {
             self.emptied.notify_one();
         }
@@ -151,13 +154,6 @@ impl ShardState {
     /// Sessions at the moment.
     pub(crate) fn sessions(&self) -> usize {
         self.places.borrow().taken
-    }
-
-    /// Waits until there is room for one more session.
-    pub(crate) async fn room(&self) {
-        while self.sessions() >= self.limits.sessions_max {
-            self.room.notified().await;
-        }
     }
 
     /// Ends all sessions.
