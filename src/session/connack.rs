@@ -96,6 +96,7 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let refused = connack.reason_code.is_error();
+        let own = std::mem::take(&mut self.upstream_identifier);
         if self.is_verbatim() {
             let lowered = self.lowered_limit(connack.properties, self.version);
             let Some(lowered) = lowered.filter(|_| !refused) else {
@@ -123,8 +124,8 @@ impl Session {
         // What becomes of the device's session, where that isn't what it asked for (v5 section 3.2.2.3.2).
         let expiry = self.told_expiry.filter(|_| !refused);
         added.extend(expiry.map(Property::SessionExpiryInterval));
-        let assigned = self.assigned.take().filter(|_| !refused);
-        added.extend(assigned.as_deref().map(Property::AssignedClientIdentifier));
+        let assigned = Some(&*own).filter(|_| self.is_assigned && !refused);
+        added.extend(assigned.map(Property::AssignedClientIdentifier));
         dropped.extend(added.iter().map(|property| property.identifier()));
         self.write_changed(connack, &dropped, &added, wake)
     }

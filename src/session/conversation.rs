@@ -125,8 +125,8 @@ pub struct Session {
     /// Only between sides of which one speaks version 5.
     pub(super) aliases: Option<Box<Aliases>>,
     pub(super) authentication: Option<Box<Authentication>>,
-    /// The client identifier that the device was given instead of an empty one, until CONNACK.
-    pub(super) assigned: Option<Box<str>>,
+    /// The device was given the upstream's client identifier instead of an empty one, and has to be told.
+    pub(super) is_assigned: bool,
     /// Packets that wait for something while others go on.
     pub(super) held: Held,
     /// The device's connection is closed, and not all that it said has gone on yet.
@@ -143,7 +143,7 @@ pub struct Session {
     /// Only where the upstream wants devices attached.
     pub(super) attachments: Option<Box<Attachments>>,
     pub(super) client_identifier: Box<str>,
-    /// The upstream's, until the shell takes it.
+    /// The upstream's, until its CONNACK.
     pub(super) upstream_identifier: Box<str>,
     /// The upstream has no session of an older connection, and the device has begun nothing new in this one.
     pub(super) upstream_begins: bool,
@@ -189,7 +189,7 @@ impl Session {
             read_from_upstream: limits.packet_size_max,
             aliases: None,
             authentication: None,
-            assigned: None,
+            is_assigned: false,
             held: Held::default(),
             device_has_closed: false,
             joins: (plan.translator.attaches()
@@ -375,10 +375,11 @@ impl Session {
         &self.client_identifier
     }
 
-    /// The client identifier under which the upstream is about to be connected, once; empty where it is the upstream's to
-    /// choose.
-    pub fn take_upstream_identifier(&mut self) -> Box<str> {
-        std::mem::take(&mut self.upstream_identifier)
+    /// The client identifier under which the upstream is about to be connected; empty where it is the upstream's to choose,
+    /// and after CONNACK.
+    #[must_use]
+    pub fn upstream_identifier(&self) -> &str {
+        &self.upstream_identifier
     }
 
     /// Whether the upstream has accepted the device.

@@ -78,7 +78,7 @@ impl Session {
         let given = Connect { clean_start: clean || connect.clean_start, ..*connect };
         self.write_connect(&given, &texts, &properties, wake)?;
         self.upstream_identifier = texts.client_identifier.into();
-        self.assigned = assigned.filter(|_| self.version == Version::V5);
+        self.is_assigned = assigned.is_some() && self.version == Version::V5;
         if let Some(names) = names {
             if self.upstream_version == Version::V5 {
                 self.message_properties = names.message_properties.into();

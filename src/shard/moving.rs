@@ -67,7 +67,7 @@ impl Connection {
                 receiver.poll_send_with(context, &self.state.buffers, payload)
         {
             // The next write finds that out, too, and ends the session.
-            receiver.out.extend_from_slice(payload);
+            receiver.out(&self.state.buffers).extend_from_slice(payload);
         }
         self.session.payload_moved(way, payload.len(), now);
         if payload.len() == left {
@@ -85,8 +85,7 @@ impl Connection {
         };
         let waited = std::mem::take(waited);
         if let Some(receiver) = receiver.filter(|_| !waited.is_empty()) {
-            receiver.borrow_out(&self.state.buffers);
-            receiver.out.extend_from_slice(&waited);
+            receiver.out(&self.state.buffers).extend_from_slice(&waited);
         }
         if behind.up.is_empty() && behind.down.is_empty() && !self.moves() {
             self.behind = None;

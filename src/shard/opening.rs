@@ -13,22 +13,34 @@ use super::connection::Connection;
 use super::peer::Peer;
 
 /// A connection to an upstream that is being opened.
-pub(super) type Connecting = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
+
+/// The start of an upstream connection.
+#[derive(Default)]
+pub(super) struct Opening {
+    connecting: Option<Connecting>,
+    /// The upstream's CONNECT, meanwhile.
+    pub(super) early: Vec<u8>,
+}
 
 impl Connection {
     /// Opens the upstream's connection when the session asks for it. Whether something happened.
     pub(super) fn poll_connecting(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        if self.session.wants_upstream() && self.connecting.is_none() {
-            self.connecting = Some(self.open_upstream(context));
+        let Some(opening) = &mut self.opening else { return false };
+        if self.session.wants_upstream() && opening.connecting.is_none() {
+            let connecting = self.open_upstream(context);
+            self.opening.get_or_insert_default().connecting = Some(connecting);
         }
-        let Some(connecting) = &mut self.connecting else { return false };
+        let Some(opening) = &mut self.opening else { return false };
+        let Some(connecting) = &mut opening.connecting else { return false };
         let Poll::Ready(outcome) = connecting.as_mut().poll(context) else { return false };
-        self.connecting = None;
+        opening.connecting = None;
         match outcome {
             Ok(stream) => {
                 let mut upstream = Peer::new(stream);
-                upstream.out = std::mem::take(&mut self.early);
+                upstream.out(&self.state.buffers).append(&mut opening.early);
                 self.upstream = Some(upstream);
+                self.opening = None;
                 self.session.on_upstream_open(now);
             }
             Err(error) => {
@@ -43,12 +55,12 @@ impl Connection {
     /// Opens the connection, after the session that waits under the same client identifier has made way.
     fn open_upstream(&mut self, context: &Context<'_>) -> Connecting {
         let open = upstream::open(self.about.door.upstream.clone());
-        let client_identifier = self.session.take_upstream_identifier();
+        let client_identifier = self.session.upstream_identifier();
         if client_identifier.is_empty() {
             return open;
         }
         let (name, waker) = (self.about.door.upstream.name(), context.waker().clone());
-        let entry = self.state.registry.enter(name, &client_identifier, waker);
+        let entry = self.state.registry.enter(name, client_identifier, waker);
         let before = entry.claim();
         self.entry = Some(entry);
         match before {

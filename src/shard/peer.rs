@@ -5,16 +5,15 @@ use std::task::{Context, Poll};
 
 use crate::transport::Stream;
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Output};
 
 /// One side.
 pub(crate) struct Peer {
     stream: Stream,
     /// The start of a packet whose end has not arrived. Empty, and without memory, most of the time.
     pub(crate) tail: Vec<u8>,
-    /// Borrowed from the shard while it isn't empty.
-    pub(crate) out: Vec<u8>,
-    sent: usize,
+    /// Borrowed from the shard while something waits to be sent.
+    out: Option<Box<Output>>,
     /// The peer sends no more, or the stream is broken.
     pub(crate) closed: bool,
     shut: bool,
@@ -30,12 +29,12 @@ pub(crate) enum Read {
 
 impl Peer {
     pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, tail: Vec::new(), out: Vec::new(), sent: 0, closed: false, shut: false }
+        Self { stream, tail: Vec::new(), out: None, closed: false, shut: false }
     }
 
     /// Bytes that wait to be sent.
     pub(crate) fn backlog(&self) -> usize {
-        self.out.len() - self.sent
+        self.out.as_ref().map_or(0, |out| out.bytes.len() - out.sent)
     }
 
     /// Reads once. An error is an end: nothing more will come.
@@ -50,11 +49,9 @@ impl Peer {
         }
     }
 
-    /// Takes a buffer for output, if there is none.
-    pub(crate) fn borrow_out(&mut self, buffers: &Buffers) {
-        if self.out.capacity() == 0 {
-            self.out = buffers.take();
-        }
+    /// Where what is to be sent is appended.
+    pub(crate) fn out(&mut self, buffers: &Buffers) -> &mut Vec<u8> {
+        &mut self.out.get_or_insert_with(|| buffers.take()).bytes
     }
 
     /// Sends what waits. `Ready(Ok(()))`: nothing waits any more.
@@ -63,21 +60,19 @@ impl Peer {
         context: &mut Context<'_>,
         buffers: &Buffers,
     ) -> Poll<io::Result<()>> {
-        while self.sent < self.out.len() {
-            match self.stream.poll_write(context, &self.out[self.sent..]) {
+        let Some(out) = &mut self.out else { return Poll::Ready(Ok(())) };
+        while let Some(waiting) = out.bytes.get(out.sent..).filter(|waiting| !waiting.is_empty()) {
+            match self.stream.poll_write(context, waiting) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(bytes)) => self.sent += bytes,
+                Poll::Ready(Ok(bytes)) => out.sent += bytes,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.forget_sent();
+                    out.forget_sent();
                     return Poll::Pending;
                 }
             }
         }
-        self.sent = 0;
-        if self.out.capacity() > 0 {
-            buffers.give(std::mem::take(&mut self.out));
-        }
+        self.discard(buffers);
         Poll::Ready(Ok(()))
     }
 
@@ -88,7 +83,8 @@ impl Peer {
         buffers: &Buffers,
         bytes: &[u8],
     ) -> Poll<io::Result<()>> {
-        let waiting = self.out.get(self.sent..).unwrap_or_default();
+        let out = self.out.get_or_insert_with(|| buffers.take());
+        let waiting = out.bytes.get(out.sent..).unwrap_or_default();
         let pieces = [IoSlice::new(waiting), IoSlice::new(bytes)];
         let taken = match self.stream.poll_write_vectored(context, &pieces) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -97,30 +93,20 @@ impl Peer {
             Poll::Pending => 0,
         };
         let of_bytes = taken.saturating_sub(waiting.len());
-        self.sent += taken - of_bytes;
+        out.sent += taken - of_bytes;
         let left = bytes.get(of_bytes..).unwrap_or_default();
         if !left.is_empty() {
-            self.borrow_out(buffers);
-            self.forget_sent();
-            self.out.extend_from_slice(left);
+            out.forget_sent();
+            out.bytes.extend_from_slice(left);
         }
         self.poll_send(context, buffers)
     }
 
-    /// Frees the room of what was sent. A peer that always reads a little less than there is would otherwise
-    /// let the buffer grow for as long as it is there. Moved is at most what was sent, so that each byte
-    /// moves about once.
-    fn forget_sent(&mut self) {
-        if self.sent >= self.backlog() {
-            self.out.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-
-    /// Drops what waits; the peer can't be reached.
+    /// Gives the buffer back, and drops what waits in it: all is sent, or the peer can't be reached.
     pub(crate) fn discard(&mut self, buffers: &Buffers) {
-        self.sent = 0;
-        buffers.give(std::mem::take(&mut self.out));
+        if let Some(out) = self.out.take() {
+            buffers.give(out);
+        }
     }
 
     /// Sends the rest, says so, and waits for the peer to close: closing a socket that has unread bytes
@@ -175,9 +161,8 @@ mod tests {
         let mut sent_total = 0;
         for _ in 0..1000 {
             std::future::poll_fn(|context| {
-                peer.borrow_out(&buffers);
                 while peer.backlog() < 256 * 1024 {
-                    peer.out.extend_from_slice(&[7; 16 * 1024]);
+                    peer.out(&buffers).extend_from_slice(&[7; 16 * 1024]);
                     sent_total += 16 * 1024;
                 }
                 if let Poll::Ready(outcome) = peer.poll_send(context, &buffers) {
@@ -190,9 +175,9 @@ mod tests {
         }
         assert!(sent_total > 4 << 20, "{sent_total} is too little to show anything");
         assert!(
-            peer.out.capacity() <= 1 << 20,
+            peer.out(&buffers).capacity() <= 1 << 20,
             "{} bytes for a backlog of {}",
-            peer.out.capacity(),
+            peer.out(&buffers).capacity(),
             peer.backlog()
         );
     }
