@@ -30,6 +30,7 @@ impl Output {
 
 /// The buffers that nobody needs at the moment.
 #[derive(Default)]
+#[expect(clippy::vec_box, reason = "a session borrows the box itself")]
 pub(crate) struct Buffers {
     idle: RefCell<Vec<Box<Output>>>,
 }
