@@ -1,5 +1,5 @@
 //! A lane: all forms that one side reads in one direction, each with the form of the other side that says the
-//! same. Compiled once per pair; finding a topic's route costs the forms of its own number of levels.
+//! same. Compiled once per pair; only the routes that a topic can have are asked for it (`candidates`).
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use crate::dialect::{Form, Kind, Part, RetainRule, Sender, When};
 use crate::payload::json::{self, RawString};
 use crate::payload::{Layout, Shape};
 
+use super::candidates::Candidates;
 use super::levels::{Captures, LEVELS_MAX, Levels, SLOTS};
 use super::options::PayloadOptions;
 use super::pattern::{MissingSecret, Pattern};
@@ -22,7 +23,7 @@ const COUNTED: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) struct Lane {
     pub(crate) routes: Vec<Route>,
-    by_count: Vec<Vec<usize>>,
+    by_count: Vec<Candidates>,
 }
 
 /// One form of the source and where it goes.
@@ -125,8 +126,8 @@ impl Lane {
         payload: &[u8],
     ) -> Result<Found<'l, 't>, Refusal> {
         let levels = Levels::split(topic);
-        let candidates =
-            self.by_count.get(levels.count.min(COUNTED)).map_or(&[][..], Vec::as_slice);
+        let by_count = self.by_count.get(levels.count.min(COUNTED));
+        let candidates = by_count.map_or(&[][..], |routes| routes.for_topic(&levels));
         let mut undecided = false;
         let mut by = FoundBy::Topic;
         let mut looked = Looked::default();
@@ -189,7 +190,7 @@ impl<'l, 'p> Looked<'l, 'p> {
 }
 
 /// The last list is for every count that has none of its own.
-fn routes_for(routes: &[Route], count: usize) -> Vec<usize> {
+fn routes_for(routes: &[Route], count: usize) -> Candidates {
     let takes = |route: &Route| {
         if count < COUNTED {
             route.pattern.takes(count)
@@ -197,7 +198,9 @@ fn routes_for(routes: &[Route], count: usize) -> Vec<usize> {
             route.pattern.takes_at_least(COUNTED)
         }
     };
-    routes.iter().enumerate().filter(|(_, route)| takes(route)).map(|(index, _)| index).collect()
+    let taken = routes.iter().enumerate().filter(|(_, route)| takes(route));
+    let taken: Vec<_> = taken.map(|(index, route)| (index, &route.pattern)).collect();
+    Candidates::of(&taken)
 }
 
 fn route(

@@ -17,6 +17,7 @@
 )]
 
 mod attachment;
+mod candidates;
 mod compile;
 mod connect;
 mod explain;

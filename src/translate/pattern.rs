@@ -57,6 +57,16 @@ impl Pattern {
         self.open || self.count >= count
     }
 
+    /// How many levels the form has.
+    pub(super) fn levels(&self) -> usize {
+        self.count
+    }
+
+    /// The word that stands in a level, if it is always the same.
+    pub(super) fn literal(&self, level: usize) -> Option<&str> {
+        self.literals.iter().find(|(at, _)| *at == level).map(|(_, literal)| &**literal)
+    }
+
     /// The slot of a variable.
     pub(crate) fn slot(&self, variable: &str) -> Option<usize> {
         self.variables.iter().position(|known| **known == *variable)

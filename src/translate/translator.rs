@@ -337,6 +337,7 @@ impl Pair {
 }
 
 /// A retained command is delivered once, not with every subscription.
+#[inline]
 fn check_repeated(
     route: &Route,
     message: &Incoming<'_>,
@@ -353,6 +354,7 @@ fn check_repeated(
 }
 
 /// A message whose payload passes as it is, under the topic that was rendered.
+#[inline]
 fn hand_on(message: &Incoming<'_>, target: &Target, scratch: &mut Scratch) -> Result<(), Refusal> {
     if target.reading == Reading::Json {
         json::validate(message.payload, json::DEPTH_LIMIT).map_err(not_json)?;
