@@ -16,6 +16,8 @@ pub mod dialect;
 
 pub mod translate;
 
+pub mod access;
+
 pub mod session;
 
 pub mod config;

@@ -12,6 +12,7 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("payload", Floor::Pure, &[]),
     ("dialect", Floor::Pure, &["mqtt", "document", "payload"]),
     ("translate", Floor::Pure, &["mqtt", "payload", "dialect"]),
+    ("access", Floor::Pure, &["document"]),
     ("session", Floor::Pure, &["mqtt", "dialect", "translate"]),
     ("config", Floor::Pure, &["document", "payload", "dialect", "translate", "session"]),
     ("telemetry", Floor::Shell, &["translate", "session"]),

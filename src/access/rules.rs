@@ -1,0 +1,42 @@
+//! What a proven name is held against.
+
+/// The rules of a listener's sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// What the proven name has to be.
+    pub bind: Bind,
+    /// Whose topics a session may use.
+    pub reach: Reach,
+    /// What becomes of the device's credentials.
+    pub forwarding: Forwarding,
+}
+
+/// What the proven name has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bind {
+    /// The device's name in its dialect, as its client identifier says it.
+    Device,
+    /// The client identifier, all of it.
+    ClientIdentifier,
+    /// Anything: who is known may be every device.
+    Nothing,
+}
+
+/// Whose topics a session may use, where its device is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Its own device's.
+    Own,
+    /// Also those of other devices, as a gateway does.
+    Any,
+}
+
+/// What becomes of the device's credentials once they are checked. Only where both sides are `plain`: a translation gives
+/// the upstream its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forwarding {
+    /// They stay here; the upstream gets a CONNECT without them.
+    Withheld,
+    /// The upstream gets them, too.
+    Forwarded,
+}
