@@ -13,7 +13,7 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("dialect", Floor::Pure, &["mqtt", "document", "payload"]),
     ("translate", Floor::Pure, &["mqtt", "payload", "dialect"]),
     ("access", Floor::Pure, &["document"]),
-    ("session", Floor::Pure, &["mqtt", "dialect", "translate"]),
+    ("session", Floor::Pure, &["mqtt", "dialect", "translate", "access"]),
     ("config", Floor::Pure, &["document", "payload", "dialect", "translate", "session"]),
     ("telemetry", Floor::Shell, &["translate", "session"]),
     ("transport", Floor::Shell, &["config"]),

@@ -384,11 +384,16 @@ fn nobody_gets_past_the_own_tree_by_odd_names() {
 #[test]
 fn response_topics_find_back() {
     let translator = pair("xyte-legacy", &[], "xyte", &[], Identity::Same);
-    let down = translator.response_topic(Way::Down, "v1/device/XID/commands/update").unwrap();
+    let down = translator
+        .response_topic(Way::Down, "v1/device/XID/commands/update", &Memory::default())
+        .unwrap();
     assert_eq!(down, "v1/device/XID/commands/update");
-    let up = translator.response_topic(Way::Up, "v1/device/XID/commands").unwrap();
+    let up =
+        translator.response_topic(Way::Up, "v1/device/XID/commands", &Memory::default()).unwrap();
     assert_eq!(up, "v1/device/XID/command");
-    assert!(translator.response_topic(Way::Up, "v1/device/XID/elsewhere").is_err());
+    assert!(
+        translator.response_topic(Way::Up, "v1/device/XID/elsewhere", &Memory::default()).is_err()
+    );
 }
 
 #[test]
@@ -499,6 +504,6 @@ fn plain_to_plain_changes_nothing() {
         filters(&translator, "$share/g/#", &SessionNames::default()).unwrap(),
         ["$share/g/#"]
     );
-    assert_eq!(translator.response_topic(Way::Up, "a/b").unwrap(), "a/b");
+    assert_eq!(translator.response_topic(Way::Up, "a/b", &Memory::default()).unwrap(), "a/b");
     assert!(translator.connect("x", None, None).unwrap().is_none());
 }

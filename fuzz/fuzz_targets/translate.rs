@@ -70,6 +70,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
         // Echoes of the session's own messages are one-sided; everything else is the same again.
         assert_eq!(told(), first);
-        let _ = translator.response_topic(way, topic_name);
+        let _ = translator.response_topic(way, topic_name, &memory);
     }
 });

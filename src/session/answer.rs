@@ -172,7 +172,8 @@ pub(super) fn reason_code(refusal: Refusal) -> ReasonCode {
         Reason::UnknownDevice
         | Reason::CredentialTopic
         | Reason::AdminTopic
-        | Reason::NotAttached => ReasonCode::NotAuthorized,
+        | Reason::NotAttached
+        | Reason::AccessDenied => ReasonCode::NotAuthorized,
         Reason::PayloadNotJson
         | Reason::PayloadShape
         | Reason::MsgpackInvalid

@@ -65,7 +65,9 @@ impl Session {
         let filters = subscribe.subscriptions().take(limits.subscriptions_max).enumerate();
         for (at, asked) in filters.skip(attachments.searched) {
             attachments.searched = at;
-            let Ok(plan) = self.plan.translator.filter(asked.topic_filter, &self.names) else {
+            let Ok(plan) =
+                self.plan.translator.filter_within(asked.topic_filter, &self.names, &self.memory)
+            else {
                 continue;
             };
             let most = limits.attachments_max;

@@ -35,9 +35,9 @@ fn method<'p>(properties: Properties<'p>) -> Option<&'p str> {
 
 impl Authentication {
     /// Of a CONNECT, if it has a method.
-    pub(super) fn of(connect: &Connect<'_>) -> Option<Box<Self>> {
+    pub(super) fn of(connect: &Connect<'_>) -> Option<Self> {
         let method = method(connect.properties)?.into();
-        Some(Box::new(Self { method, exchange: Exchange::Open }))
+        Some(Self { method, exchange: Exchange::Open })
     }
 
     /// CONNACK has ended the first authentication.
@@ -77,6 +77,11 @@ impl Authentication {
 }
 
 impl Session {
+    /// The authentication that CONNECT began, if it did.
+    pub(super) fn authentication(&mut self) -> Option<&mut Authentication> {
+        self.entrance.as_deref_mut()?.authentication.as_mut()
+    }
+
     /// AUTH from the device.
     pub(super) fn on_device_auth(
         &mut self,
@@ -84,7 +89,7 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let auth = Auth::decode(raw, self.version).map_err(End::DeviceMalformed)?;
-        let own = self.authentication.as_deref_mut().ok_or(End::DeviceProtocol(UNASKED))?;
+        let own = self.authentication().ok_or(End::DeviceProtocol(UNASKED))?;
         own.by_device(&auth).map_err(End::DeviceProtocol)?;
         wake.to_upstream.extend_from_slice(raw.bytes);
         Ok(())
@@ -98,8 +103,9 @@ impl Session {
     ) -> Result<(), End> {
         let auth = Auth::decode(raw, self.upstream_version).map_err(End::UpstreamMalformed)?;
         // Not where the device named no method, and so not in a translation either [MQTT-4.12.0-6].
-        let own = self.authentication.as_deref_mut().ok_or(End::UpstreamProtocol(UNASKED))?;
-        own.by_upstream(&auth, self.phase).map_err(End::UpstreamProtocol)?;
+        let phase = self.phase;
+        let own = self.authentication().ok_or(End::UpstreamProtocol(UNASKED))?;
+        own.by_upstream(&auth, phase).map_err(End::UpstreamProtocol)?;
         wake.to_device.extend_from_slice(raw.bytes);
         Ok(())
     }

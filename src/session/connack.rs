@@ -84,7 +84,7 @@ impl Session {
             true => self.allow_aliases(Way::Up, alias_maximum(granted)),
             false => self.offer_aliases(Way::Up, alias_maximum(granted)),
         }
-        if let Some(authentication) = self.authentication.as_deref_mut() {
+        if let Some(authentication) = self.authentication() {
             authentication.is_done();
         }
     }

@@ -66,10 +66,12 @@ impl Session {
         self.ends_with_connection = self.version == Version::V5 && expiry == 0;
         self.phase = Phase::AwaitUpstream;
         self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
-        let outcome = match self.passage {
-            Passage::Verbatim => self.pass_connect(&connect, raw, wake),
-            Passage::Rewritten => self.rewrite_connect(&connect, wake),
-        };
+        let connect = self.without_withheld(connect);
+        let outcome =
+            self.check_identifier(connect.client_identifier).and_then(|()| match self.passage {
+                Passage::Verbatim => self.pass_connect(&connect, raw, wake),
+                Passage::Rewritten => self.rewrite_connect(&connect, wake),
+            });
         if let Err(Refused { end, reason_code }) = outcome {
             if let End::ConnectRefused(refusal) = end {
                 self.note_refusal(Way::Up, refusal, wake.tally);
@@ -80,7 +82,7 @@ impl Session {
     }
 
     /// A client identifier as the log may show it.
-    fn shown(&self, client_identifier: &str) -> Box<str> {
+    pub(super) fn shown(&self, client_identifier: &str) -> Box<str> {
         if self.plan.translator.has_secret_in(client_identifier) {
             return "[secret]".into();
         }
@@ -118,8 +120,8 @@ impl Session {
         properties::maximum_packet_size(properties).map_or(own, |bytes| own.min(bytes as usize))
     }
 
-    /// `plain`: the same bytes, except that a version 5 upstream is told what the proxy takes at most, where
-    /// that is less than what the device takes.
+    /// `plain`: the same bytes, except that credentials may be withheld, and that a version 5 upstream is told what the
+    /// proxy takes at most, where that is less than what the device takes.
     fn pass_connect(
         &mut self,
         connect: &Connect<'_>,
@@ -127,14 +129,20 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), Refused> {
         self.upstream_identifier = connect.client_identifier.into();
-        self.authentication = Authentication::of(connect);
+        if let Some(authentication) = Authentication::of(connect) {
+            self.entrance.get_or_insert_default().authentication = Some(authentication);
+        }
         self.allow_aliases(Way::Down, alias_maximum(connect.properties));
-        let Some(lowered) = self.lowered_limit(connect.properties, self.version) else {
+        let lowered = self.lowered_limit(connect.properties, self.version);
+        let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
+        let Some(lowered) = lowered else {
+            if self.withholds() {
+                return connect.encode(wake.to_upstream).map_err(|_| refused(NOT_ENCODED));
+            }
             wake.to_upstream.extend_from_slice(raw.bytes);
             return Ok(());
         };
         let dropped = [PropertyIdentifier::MaximumPacketSize];
-        let refused = |refusal| Refused::new(refusal, ReasonCode::PacketTooLarge);
         let properties = properties::without(
             connect.properties,
             &dropped,

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::access::{Denied, Rules};
 use crate::dialect::Secret;
 use crate::mqtt::{PINGREQ, PacketIdentifier, PropertyBuffer, Qos, ReasonCode, Version};
 use crate::translate::{self, Memory, Refusal, SessionNames, Way};
 
+use super::access::{Admission, Entrance};
 use super::aliases::Aliases;
 use super::attachments::Attachments;
-use super::authenticate::Authentication;
 use super::bounds::{Aside, Bounds};
 use super::end::End;
 use super::exchanges::Exchanges;
@@ -69,6 +70,8 @@ pub struct Wake<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     AwaitConnect,
+    /// The device's CONNECT waits for the verdict on its credentials.
+    AwaitAccess,
     AwaitUpstream,
     AwaitConnack,
     Running,
@@ -124,7 +127,8 @@ pub struct Session {
     pub(super) read_from_upstream: usize,
     /// Only between sides of which one speaks version 5.
     pub(super) aliases: Option<Box<Aliases>>,
-    pub(super) authentication: Option<Box<Authentication>>,
+    /// How the device comes in, where that takes more than a CONNECT.
+    pub(super) entrance: Option<Box<Entrance>>,
     /// The device was given the upstream's client identifier instead of an empty one, and has to be told.
     pub(super) is_assigned: bool,
     /// Packets that wait for something while others go on.
@@ -188,7 +192,7 @@ impl Session {
             read_from_device: limits.packet_size_max,
             read_from_upstream: limits.packet_size_max,
             aliases: None,
-            authentication: None,
+            entrance: None,
             is_assigned: false,
             held: Held::default(),
             device_has_closed: false,
@@ -207,6 +211,13 @@ impl Session {
         }
     }
 
+    /// The session of a listener that lets only those in whose credentials are proven, under these rules.
+    #[must_use]
+    pub fn with_access(mut self, rules: Arc<Rules>) -> Self {
+        self.entrance.get_or_insert_default().admission = Some(Admission::new(rules));
+        self
+    }
+
     /// The device's connection is closed or broken.
     pub fn on_device_closed(&mut self, wake: &mut Wake<'_>) {
         if self.phase == Phase::Running && !self.held.is_empty(Way::Up) {
@@ -216,7 +227,7 @@ impl Session {
             }
             return;
         }
-        if self.hears_device() || self.phase == Phase::AwaitUpstream {
+        if self.hears_device() || matches!(self.phase, Phase::AwaitAccess | Phase::AwaitUpstream) {
             self.end_for_device(End::DeviceClosed, wake);
         }
     }
@@ -273,7 +284,7 @@ impl Session {
                 self.will_delay = Duration::ZERO;
                 self.end_for_device(End::Drained, wake);
             }
-            Phase::AwaitUpstream | Phase::AwaitConnack => {
+            Phase::AwaitAccess | Phase::AwaitUpstream | Phase::AwaitConnack => {
                 // CONNACK has no "server shutting down" (v5 section 3.2.2.2).
                 self.refuse_connect(End::Drained, ReasonCode::ServerUnavailable, wake);
             }
@@ -291,6 +302,7 @@ impl Session {
             self.phase_deadline = None;
             match self.phase {
                 Phase::AwaitConnect => self.phase = Phase::Ended(End::ConnectTimeout),
+                Phase::AwaitAccess => self.on_access(Err(Denied::Busy), wake),
                 Phase::AwaitUpstream | Phase::AwaitConnack => {
                     self.refuse_connect(End::UpstreamTimeout, ReasonCode::ServerUnavailable, wake);
                 }
@@ -305,6 +317,10 @@ impl Session {
             self.keep_alive.proxy_pinged(now);
         }
         if self.phase != Phase::Running {
+            return;
+        }
+        if due(self.access_deadline()) {
+            self.end_for_device(End::AccessExpired, wake);
             return;
         }
         if let Some(attachments) = &mut self.attachments
@@ -326,7 +342,8 @@ impl Session {
     pub fn deadline(&self) -> Option<Instant> {
         let running = self.phase == Phase::Running;
         let attachment = self.attachments.as_deref().and_then(Attachments::deadline);
-        let own = [self.device_deadline(), attachment].into_iter().flatten();
+        let own =
+            [self.device_deadline(), attachment, self.access_deadline()].into_iter().flatten();
         let upstream = self.keep_alive.upstream_deadline().filter(|_| running || self.lingers);
         own.filter(|_| running).chain(upstream).chain(self.phase_deadline).min()
     }
@@ -366,7 +383,11 @@ impl Session {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let waits = self.behind.device || self.held.aside(Way::Up) == Aside::Full;
-        !waits && !matches!(self.phase, Phase::AwaitUpstream | Phase::AwaitConnack)
+        !waits
+            && !matches!(
+                self.phase,
+                Phase::AwaitAccess | Phase::AwaitUpstream | Phase::AwaitConnack
+            )
     }
 
     /// The device's client identifier, for the log; without what the configuration calls a secret.

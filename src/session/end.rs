@@ -57,6 +57,9 @@ pub enum End {
     /// More unfinished exchanges than the proxy remembers.
     #[error("more unfinished exchanges than the limit")]
     ExchangesExceeded,
+    /// What the device had proven of itself has ended to be true.
+    #[error("the device's token has expired")]
+    AccessExpired,
     /// The proxy is stopping.
     #[error("the proxy is stopping")]
     Drained,
@@ -64,7 +67,7 @@ pub enum End {
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 18] = [
+    pub const LABELS: [&'static str; 19] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -83,6 +86,7 @@ impl End {
         "exchanges_exceeded",
         "drained",
         "taken_over",
+        "access_expired",
     ];
 
     /// Place in [`End::LABELS`].
@@ -107,6 +111,7 @@ impl End {
             End::ExchangesExceeded => 15,
             End::Drained => 16,
             End::TakenOver => 17,
+            End::AccessExpired => 18,
         }
     }
 
@@ -135,6 +140,7 @@ impl End {
             End::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
             End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
             End::MessageRefused(refusal) => Some(super::answer::reason_code(refusal)),
+            End::AccessExpired => Some(ReasonCode::NotAuthorized),
             End::Drained => Some(ReasonCode::ServerShuttingDown),
             End::TakenOver => Some(ReasonCode::SessionTakenOver),
             End::ConnectRefused(_)

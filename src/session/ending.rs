@@ -26,7 +26,7 @@ impl Session {
     /// one, and the upstream sees the connection break, so that the will is published.
     pub(super) fn end_for_device(&mut self, end: End, wake: &mut Wake<'_>) {
         match self.phase {
-            Phase::AwaitConnect | Phase::AwaitUpstream => {
+            Phase::AwaitConnect | Phase::AwaitAccess | Phase::AwaitUpstream => {
                 wake.to_upstream.clear();
                 self.phase = Phase::Ended(end);
             }
@@ -44,7 +44,10 @@ impl Session {
         match self.phase {
             Phase::Ended(_) => {}
             Phase::Leaving(end) => self.phase = Phase::Ended(end),
-            Phase::AwaitConnect | Phase::AwaitUpstream | Phase::AwaitConnack => {
+            Phase::AwaitConnect
+            | Phase::AwaitAccess
+            | Phase::AwaitUpstream
+            | Phase::AwaitConnack => {
                 self.refuse_connect(end, ReasonCode::ServerUnavailable, wake);
             }
             Phase::Running => {

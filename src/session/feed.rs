@@ -114,6 +114,10 @@ impl Session {
 
     /// Takes a packet, or puts it aside where it may not go on now and those behind it should be heard.
     fn take_or_put_aside(&mut self, way: Way, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Step {
+        if way == Way::Up && self.asks_for_access(raw) {
+            // It stays in the shell's buffer, and is taken once the credentials are proven.
+            return Step::Later;
+        }
         let early = way == Way::Up && self.phase == Phase::AwaitConnack;
         if early && raw.packet_type != PacketType::Auth {
             // It stays in the shell's buffer: nobody knows yet what the upstream takes.

@@ -101,7 +101,7 @@ impl Session {
         }
         // Before 5 a message has no properties.
         let given = if receiver.speaks_5() { publish.properties } else { Properties::EMPTY };
-        let properties = properties::translate(given, way, translator, buffer)?;
+        let properties = properties::translate(given, way, translator, memory, buffer)?;
         let identified = asked.filter(|own| receiver.speaks_5() && own.identifies());
         let delivered = Delivered { properties, wanted, identified, arrival, buffer: guarded };
         let aliases = aliases.as_deref_mut().filter(|_| receiver.speaks_5());

@@ -7,12 +7,13 @@
 //! ```text
 //!                 CONNECT                upstream open             CONNACK 0
 //!  AwaitConnect ───────────▶ AwaitUpstream ───────▶ AwaitConnack ───────────▶ Running
-//!       │                         │                      │                      │
+//!       │   ▲ (AwaitAccess)       │                      │                      │
 //!       │ timeout, garbage        │ unreachable          │ refused, timeout     │ DISCONNECT, closed, …
 //!       ▼                         ▼                      ▼                      ▼
 //!     Ended ◀───────────────────────────────────────────────────────────── (Leaving)
 //! ```
 //!
+//! `AwaitAccess`: the credentials of CONNECT are being checked; then the same CONNECT is taken again.
 //! `Leaving`: the device is gone, and its will is on the way, or waits for its delay; only where the proxy sees to that.
 //!
 //! Invariant: whatever either side sends, nothing panics, nothing malformed is passed on, and an end has one
@@ -28,6 +29,7 @@
     )
 )]
 
+mod access;
 mod acknowledge;
 mod aliases;
 mod answer;
@@ -60,6 +62,7 @@ mod unsubscribe;
 mod upstream_connect;
 mod will;
 
+pub use access::Admitted;
 pub use conversation::{Scratch, Session, Wake};
 pub use end::End;
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};

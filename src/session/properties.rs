@@ -2,7 +2,7 @@
 
 use crate::dialect::Secret;
 use crate::mqtt::{Properties, Property, PropertyBuffer, PropertyIdentifier};
-use crate::translate::{Reason, Refusal, Translator, Way};
+use crate::translate::{Memory, Reason, Refusal, Translator, Way};
 
 use super::aliases::Alias;
 use super::subscriptions::{Arrival, Subscriptions};
@@ -19,6 +19,7 @@ pub(super) fn translate<'p>(
     properties: Properties<'p>,
     way: Way,
     translator: &Translator,
+    memory: &Memory,
     buffer: &'p mut PropertyBuffer,
 ) -> Result<Properties<'p>, Refusal> {
     let changes = |property: &Property<'_>| match property {
@@ -33,7 +34,7 @@ pub(super) fn translate<'p>(
     for property in properties.iter() {
         match property {
             Property::ResponseTopic(topic_name) => {
-                let translated = translator.response_topic(way, topic_name)?;
+                let translated = translator.response_topic(way, topic_name, memory)?;
                 buffer.push(Property::ResponseTopic(&translated)).map_err(|_| TOO_MANY)?;
             }
             property if changes(&property) => {}

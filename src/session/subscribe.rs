@@ -182,7 +182,7 @@ impl Session {
         own: &mut Subscriptions,
     ) -> Result<(Vec<String>, Option<Removed>), Refusal> {
         let filter = asked.subscription.topic_filter;
-        let plan = self.plan.translator.filter(filter, &self.names)?;
+        let plan = self.plan.translator.filter_within(filter, &self.names, &self.memory)?;
         if self.asks_about_unattached(&plan.upstream) {
             return Err(NOT_ATTACHED);
         }

@@ -116,7 +116,9 @@ impl Session {
             return NOT_THERE;
         }
         // A filter of an older session, perhaps: the upstream knows.
-        let Ok(plan) = self.plan.translator.filter(filter, &self.names) else { return NOT_THERE };
+        let Ok(plan) = self.plan.translator.filter_within(filter, &self.names, &self.memory) else {
+            return NOT_THERE;
+        };
         let free: Vec<String> =
             plan.upstream.into_iter().filter(|filter| !own.needs(filter)).collect();
         match free.is_empty() && !own.has_unknown() {

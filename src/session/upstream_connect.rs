@@ -10,9 +10,7 @@ use crate::mqtt::{
     Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, Publish, Qos,
     ReasonCode, Version, Will,
 };
-use crate::translate::{
-    ConnectPlan, ConnectRefusal, Incoming, Memory, Outgoing, Reason, Refusal, Way,
-};
+use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Outgoing, Reason, Refusal, Way};
 
 use super::aliases::alias_maximum;
 use super::connect::{NOT_ENCODED, Refused};
@@ -61,6 +59,9 @@ impl Session {
         }
         let given = (connect.client_identifier, connect.user_name, connect.password);
         let names = translator.connect(given.0, given.1, given.2).map_err(refused_text)?;
+        if let Some(plan) = &names {
+            self.bind_names(&plan.names)?;
+        }
         let mut texts = Texts::of(connect, names.as_ref());
         let assigned = self.assigned_identifier(&texts, &wake.scratch.names);
         if let Some(assigned) = &assigned {
@@ -227,10 +228,9 @@ impl Session {
             let Will { topic_name, payload, qos, retain, .. } = *given;
             let message = Incoming { topic_name, payload, qos, retain };
             let refused = |refusal| Refused::new(refusal, super::answer::reason_code(refusal));
-            let translated = plan
-                .translator
-                .publish(Way::Up, &message, &mut Memory::default(), names)
-                .map_err(refused)?;
+            let mut memory = self.memory.of_will();
+            let translated =
+                plan.translator.publish(Way::Up, &message, &mut memory, names).map_err(refused)?;
             let mut messages = translated.messages();
             let (Some(sent), None) = (messages.next(), messages.next()) else {
                 return Err(refused(SPLIT_WILL));
@@ -267,9 +267,13 @@ impl Session {
         buffer: &'w mut PropertyBuffer,
     ) -> Result<Will<'w>, Refusal> {
         let properties = match self.version == Version::V5 && self.upstream_version == Version::V5 {
-            true => {
-                properties::translate(given.properties, Way::Up, &self.plan.translator, buffer)?
-            }
+            true => properties::translate(
+                given.properties,
+                Way::Up,
+                &self.plan.translator,
+                &self.memory,
+                buffer,
+            )?,
             false => Properties::EMPTY,
         };
         let Outgoing { topic_name, payload, qos, retain, .. } = *sent;

@@ -11,6 +11,7 @@ use super::connect::SessionNames;
 use super::identity::Identity;
 use super::lane::Lane;
 use super::name_check::NameCheck;
+use super::own::{OTHER, Own};
 use super::reason::{Reason, Refusal};
 use super::render::{self, Toward};
 use super::side::Side;
@@ -36,6 +37,8 @@ pub(crate) struct FilterContext<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) down: &'a Lane,
     pub(crate) names: &'a SessionNames,
+    /// Only where the session may ask about no other device.
+    pub(crate) own: Option<&'a Own>,
 }
 
 /// The variable that stands for the `#` of a form's own filter.
@@ -174,6 +177,11 @@ fn push_level(
     let part = context.upstream.dialect.part_of(source, variable);
     let bound = part.and_then(|part| device_bound(part, device, context));
     match (part, bound) {
+        (Some(Part::Device), Some(Bound::Fixed(name)))
+            if context.own.is_some_and(|own| !own.is(&name)) =>
+        {
+            return Err(OTHER);
+        }
         (Some(Part::Device), Some(Bound::Fixed(name))) => {
             let rule = context
                 .upstream

@@ -30,6 +30,7 @@ mod memory;
 mod message;
 mod name_check;
 mod options;
+mod own;
 mod pattern;
 mod reason;
 mod recall;

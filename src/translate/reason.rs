@@ -46,11 +46,13 @@ pub enum Reason {
     LoopSuppressed,
     /// The topic filter can't be expressed on the other side.
     FilterNotMappable,
+    /// The listener doesn't let the device in, or not as the device that it says it is.
+    AccessDenied,
 }
 
 impl Reason {
     /// Every reason, in the order of [`Reason::index`].
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::BadTopic,
         Reason::UnknownDevice,
         Reason::NoChannel,
@@ -71,6 +73,7 @@ impl Reason {
         Reason::QueueOverflow,
         Reason::LoopSuppressed,
         Reason::FilterNotMappable,
+        Reason::AccessDenied,
     ];
 
     /// The stable word: metric label, log field, `explain`.
@@ -97,6 +100,7 @@ impl Reason {
             Reason::QueueOverflow => "queue_overflow",
             Reason::LoopSuppressed => "loop_suppressed",
             Reason::FilterNotMappable => "filter_not_mappable",
+            Reason::AccessDenied => "access_denied",
         }
     }
 

@@ -31,7 +31,7 @@ impl Translator {
                 scratch.pass(message);
                 true
             }
-            Inner::Pair(pair) => pair.start(way, message, payload_length, scratch)?,
+            Inner::Pair(pair) => pair.start(way, message, payload_length, memory, scratch)?,
         };
         Ok(is_whole.then(|| scratch.translated(message)))
     }
@@ -44,6 +44,7 @@ impl Pair {
         way: Way,
         message: &Incoming<'_>,
         payload_length: usize,
+        memory: &Memory,
         scratch: &mut Scratch,
     ) -> Result<bool, Refusal> {
         let (lane, toward) = self.lane(way);
@@ -52,7 +53,9 @@ impl Pair {
         }
         let Ok(found) = lane.find(message.topic_name, &[]) else { return Ok(false) };
         let Ok(target) = &found.route.target else { return Ok(false) };
-        let looked_at = found.by != FoundBy::Topic
+        let of_another = memory.own().is_some_and(|own| own.check(way, &found).is_err());
+        let looked_at = of_another
+            || found.by != FoundBy::Topic
             || found.route.may_come_again
             || target.reading == Reading::Json
             || payload_length > target.payload_bytes_max

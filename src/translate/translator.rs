@@ -130,11 +130,26 @@ impl Translator {
     /// # Errors
     /// `filter_not_mappable`, `unknown_device`.
     pub fn filter(&self, filter: &str, names: &SessionNames) -> Result<FilterPlan, Refusal> {
+        self.filter_within(filter, names, &Memory::default())
+    }
+
+    /// The same for the session that has this memory, which may be kept to its own device.
+    ///
+    /// # Errors
+    /// Also `access_denied`.
+    pub fn filter_within(
+        &self,
+        filter: &str,
+        names: &SessionNames,
+        memory: &Memory,
+    ) -> Result<FilterPlan, Refusal> {
         match &self.0 {
             Inner::Plain(_) => Ok(FilterPlan { upstream: vec![filter.to_owned()] }),
             Inner::Pair(pair) => {
                 let Pair { device, upstream, identity, down, .. } = &**pair;
-                filter::map(filter, &FilterContext { device, upstream, identity, down, names })
+                let own = memory.own();
+                let context = FilterContext { device, upstream, identity, down, names, own };
+                filter::map(filter, &context)
             }
         }
     }
@@ -154,11 +169,17 @@ impl Translator {
     }
 
     /// Translates a topic on which the sender of a message wants the answer (v5 response topic). The answer
-    /// travels the other way; it has to find back to exactly this topic.
+    /// travels the other way; it has to find back to exactly this topic, and is about the session's own device where `memory`
+    /// is kept to that.
     ///
     /// # Errors
-    /// When no topic of the receiver's names leads back.
-    pub fn response_topic(&self, way: Way, topic_name: &str) -> Result<String, Refusal> {
+    /// When no topic of the receiver's names leads back, or it names another device.
+    pub fn response_topic(
+        &self,
+        way: Way,
+        topic_name: &str,
+        memory: &Memory,
+    ) -> Result<String, Refusal> {
         let pair = match &self.0 {
             Inner::Plain(_) => return Ok(topic_name.to_owned()),
             Inner::Pair(pair) => pair,
@@ -167,6 +188,9 @@ impl Translator {
             Way::Up => (&pair.reply_up, Toward::Upstream, &pair.down, Toward::Device),
             Way::Down => (&pair.reply_down, Toward::Device, &pair.up, Toward::Upstream),
         };
+        if let Some(own) = memory.own() {
+            own.check(way, &there.find_first(topic_name)?)?;
+        }
         let mut answer = String::new();
         pair.follow(there, toward, topic_name, &mut answer)?;
         let mut again = String::new();
@@ -303,6 +327,9 @@ impl Pair {
             return hand_on(message, target, scratch);
         }
         let found = lane.find(message.topic_name, message.payload)?;
+        if let Some(own) = memory.own() {
+            own.check(way, &found)?;
+        }
         let target = match &found.route.target {
             Ok(target) => target,
             Err(none) if none.is_local => {

@@ -17,7 +17,9 @@ pub(super) use topics::Known;
 
 use crate::payload::json::JsonError;
 
+use super::connect::SessionNames;
 use super::message::Incoming;
+use super::own::Own;
 use commands::Commands;
 use deliveries::{Deliveries, Echoes, Sent};
 use documents::{Document, Documents};
@@ -48,9 +50,32 @@ struct Others {
     documents: Documents,
     deliveries: Deliveries,
     echoes: Echoes,
+    /// Only where the session may speak of no other device.
+    own: Option<Own>,
 }
 
 impl Memory {
+    /// Keeps the session to its own device: messages about others are refused. Before the first message.
+    pub fn keep_to(&mut self, names: &SessionNames) {
+        self.others.get_or_insert_default().own = Own::of(names);
+    }
+
+    /// A memory for the will of this session, which is translated before there is a session: it is kept to the same device.
+    #[must_use]
+    pub fn of_will(&self) -> Self {
+        let mut memory = Self::default();
+        if let Some(own) = self.own() {
+            memory.others.get_or_insert_default().own = Some(own.clone());
+        }
+        memory
+    }
+
+    /// The device that the session is kept to.
+    #[inline]
+    pub(super) fn own(&self) -> Option<&Own> {
+        self.others.as_deref()?.own.as_ref()
+    }
+
     /// Another message is being translated: what the one before would have left is forgotten.
     pub(super) fn begin(&mut self) {
         self.staged.clear();

@@ -1,0 +1,187 @@
+//! Access: the device's CONNECT waits until its credentials are proven, and is then taken as any other, with the
+//! proven name held against who the device says it is.
+//!
+//! ```text
+//!  AwaitConnect ── CONNECT ──▶ AwaitAccess ── proven ──▶ AwaitConnect, the same CONNECT again
+//!                                   │ denied, too late
+//!                                   ▼
+//!                              CONNACK, Ended
+//! ```
+//!
+//! Until then nothing of the CONNECT goes anywhere, and the device is not heard.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::access::{Bind, Credentials, Denied, Forwarding, Password, Reach, Rules};
+use crate::mqtt::{Connect, PacketType, RawPacket, ReasonCode};
+use crate::translate::{Reason, Refusal, SessionNames, Way};
+
+use super::authenticate::Authentication;
+use super::connect::Refused;
+use super::conversation::{Phase, Session, Wake};
+use super::end::End;
+
+const OTHER_IDENTIFIER: Refusal =
+    Refusal::new(Reason::AccessDenied, "the client identifier isn't the proven name");
+const OTHER_DEVICE: Refusal =
+    Refusal::new(Reason::AccessDenied, "the device's name isn't the proven one");
+const NO_DEVICE: Refusal =
+    Refusal::new(Reason::AccessDenied, "the client identifier doesn't say which device it is");
+
+/// What only some sessions need until they are in, and little of it afterwards.
+#[derive(Debug, Default)]
+pub(super) struct Entrance {
+    pub(super) authentication: Option<Authentication>,
+    /// Only where the listener asks who comes.
+    pub(super) admission: Option<Admission>,
+}
+
+/// What a listener that asks who comes knows of one session.
+#[derive(Debug)]
+pub(super) struct Admission {
+    rules: Arc<Rules>,
+    asked: Option<Credentials>,
+    admitted: Option<Admitted>,
+}
+
+/// A device whose credentials are proven.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// The proven name.
+    pub name: Box<str>,
+    /// When it ends to be true, if it does.
+    pub until: Option<Instant>,
+}
+
+impl Admission {
+    pub(super) fn new(rules: Arc<Rules>) -> Self {
+        Self { rules, asked: None, admitted: None }
+    }
+}
+
+impl Session {
+    fn admission(&self) -> Option<&Admission> {
+        self.entrance.as_deref()?.admission.as_ref()
+    }
+
+    fn admission_mut(&mut self) -> Option<&mut Admission> {
+        self.entrance.as_deref_mut()?.admission.as_mut()
+    }
+
+    /// Whether this is a CONNECT that has to wait for the verdict on its credentials, which the shell is asked for.
+    pub(super) fn asks_for_access(&mut self, raw: RawPacket<'_>) -> bool {
+        if self.phase != Phase::AwaitConnect || raw.packet_type != PacketType::Connect {
+            return false;
+        }
+        let Some(admission) = self.admission_mut().filter(|own| own.admitted.is_none()) else {
+            return false;
+        };
+        // A malformed one is answered as it is without access.
+        let Ok(connect) = Connect::decode(raw) else { return false };
+        admission.asked = Some(Credentials {
+            user_name: connect.user_name.map(Into::into),
+            password: connect.password.map(Password::new),
+        });
+        self.version = connect.version;
+        self.client_identifier = self.shown(connect.client_identifier);
+        self.phase = Phase::AwaitAccess;
+        true
+    }
+
+    /// The credentials that have to be checked, once. The shell says what came of it with [`Session::on_access`].
+    pub fn take_asked(&mut self) -> Option<Credentials> {
+        self.admission_mut()?.asked.take()
+    }
+
+    /// The verdict on the credentials. Where they are proven, the bytes that wait are to be handed in again.
+    pub fn on_access(&mut self, verdict: Result<Admitted, Denied>, wake: &mut Wake<'_>) {
+        if self.phase != Phase::AwaitAccess {
+            return;
+        }
+        match verdict {
+            Ok(admitted) => {
+                if let Some(admission) = self.admission_mut() {
+                    admission.admitted = Some(admitted);
+                }
+                self.phase = Phase::AwaitConnect;
+            }
+            Err(denied) => {
+                let refusal = refusal_of(denied);
+                self.note_refusal(Way::Up, refusal, wake.tally);
+                self.refuse_connect(End::ConnectRefused(refusal), code_of(denied), wake);
+            }
+        }
+    }
+
+    /// When what the device has proven ends to be true.
+    pub(super) fn access_deadline(&self) -> Option<Instant> {
+        self.admission()?.admitted.as_ref()?.until
+    }
+
+    /// Whether the upstream doesn't get the device's credentials: they were for this listener.
+    pub(super) fn withholds(&self) -> bool {
+        self.admission().is_some_and(|own| {
+            own.rules.forwarding == Forwarding::Withheld || !self.plan.translator.is_plain()
+        })
+    }
+
+    /// The CONNECT as the upstream is to know it.
+    pub(super) fn without_withheld<'c>(&self, connect: Connect<'c>) -> Connect<'c> {
+        match self.withholds() {
+            true => Connect { user_name: None, password: None, ..connect },
+            false => connect,
+        }
+    }
+
+    /// Holds the proven name against the client identifier, where the two are bound.
+    pub(super) fn check_identifier(&self, client_identifier: &str) -> Result<(), Refused> {
+        let Some((rules, admitted)) = self.proven() else { return Ok(()) };
+        let other = rules.bind == Bind::ClientIdentifier && *admitted.name != *client_identifier;
+        if other { Err(not_authorized(OTHER_IDENTIFIER)) } else { Ok(()) }
+    }
+
+    /// Holds the proven name against the device's name, where the two are bound, and keeps the session to the topics of its
+    /// own device.
+    pub(super) fn bind_names(&mut self, names: &SessionNames) -> Result<(), Refused> {
+        let Some((rules, admitted)) = self.proven() else { return Ok(()) };
+        let bound = rules.bind == Bind::Device;
+        if bound && names.device.as_deref() != Some(&*admitted.name) {
+            return Err(not_authorized(OTHER_DEVICE));
+        }
+        if rules.reach == Reach::Own {
+            if names.device.is_none() {
+                return Err(not_authorized(NO_DEVICE));
+            }
+            self.memory.keep_to(names);
+        }
+        Ok(())
+    }
+
+    fn proven(&self) -> Option<(&Rules, &Admitted)> {
+        let admission = self.admission()?;
+        Some((&admission.rules, admission.admitted.as_ref()?))
+    }
+}
+
+fn not_authorized(refusal: Refusal) -> Refused {
+    Refused::new(refusal, ReasonCode::NotAuthorized)
+}
+
+/// One reason for all; the sentence says which.
+fn refusal_of(denied: Denied) -> Refusal {
+    let reason = match denied {
+        Denied::Busy => Reason::RateLimited,
+        _ => Reason::AccessDenied,
+    };
+    Refusal::new(reason, denied.detail())
+}
+
+/// What the device is told (v5 section 3.2.2.2; 3.1.1 section 3.2.2.3 by way of the nearest return code).
+fn code_of(denied: Denied) -> ReasonCode {
+    match denied {
+        Denied::Busy => ReasonCode::ServerBusy,
+        Denied::NothingShown => ReasonCode::NotAuthorized,
+        _ => ReasonCode::BadUserNameOrPassword,
+    }
+}
