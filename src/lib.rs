@@ -29,6 +29,8 @@ pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
 #[cfg(feature = "server")]
+pub mod gate;
+#[cfg(feature = "server")]
 pub mod registry;
 #[cfg(feature = "server")]
 pub mod server;

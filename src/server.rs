@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::admin;
 use crate::config::{Config, Shards};
+use crate::gate::{Gate, Keeper, Kept};
 use crate::registry::Registry;
 use crate::shard::{self, Balance, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
@@ -23,6 +24,7 @@ pub struct Server {
     /// The admin interface's real address.
     pub admin: Option<SocketAddr>,
     running: watch::Sender<Running>,
+    keeper: Keeper,
     shards: Vec<JoinHandle<()>>,
 }
 
@@ -63,10 +65,13 @@ fn explain_bind(error: &io::Error) -> String {
 /// One for each address that can't be bound; nothing is left open then.
 pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     let shards = shard_count(config.proxy.shards);
-    let (posts, listening, admin_socket) = bind(config, shards)?;
+    let (gates, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
+    let (posts, listening, admin_socket) = bind(config, &gates, shards)?;
+    let keeper = Keeper::start(kept, config.folder.clone()).map_err(|error| vec![error.into()])?;
     let telemetry = Arc::new(Telemetry::new(shards));
     let (running, watched) = watch::channel(Running::Yes);
-    let mut server = Server { listening, admin: None, running, shards: Vec::with_capacity(shards) };
+    let mut server =
+        Server { listening, admin: None, running, keeper, shards: Vec::with_capacity(shards) };
     if let Some(socket) = admin_socket {
         server.admin = socket.local_addr().ok();
         admin::start(socket, telemetry.clone(), watched.clone())
@@ -96,15 +101,37 @@ fn shard_count(shards: Shards) -> usize {
     }
 }
 
+/// The gate of each listener that has one.
+type Gates = Vec<Option<Arc<Gate>>>;
+
+/// Opens the gates; also gives what a keeper needs.
+fn open_gates(config: &Config) -> io::Result<(Gates, Vec<Kept>)> {
+    let (mut gates, mut all_kept) = (Vec::new(), Vec::new());
+    for listener in &config.listeners {
+        let Some(access) = &listener.access else {
+            gates.push(None);
+            continue;
+        };
+        let (gate, kept) = Gate::open(&listener.name, access)?;
+        gates.push(Some(gate));
+        all_kept.push(kept);
+    }
+    Ok((gates, all_kept))
+}
+
 /// The posts of each shard, the listeners' real addresses, and the admin socket.
 type Bound = (Vec<Vec<Post>>, Vec<(String, SocketAddr)>, Option<TcpListener>);
 
-fn bind(config: &Config, shards: usize) -> Result<Bound, Vec<StartError>> {
+fn bind(
+    config: &Config,
+    gates: &[Option<Arc<Gate>>],
+    shards: usize,
+) -> Result<Bound, Vec<StartError>> {
     let mut errors = Vec::new();
     let mut posts: Vec<Vec<Post>> = (0..shards).map(|_| Vec::new()).collect();
     let mut listening = Vec::new();
     let mut upstreams: HashMap<&str, Arc<Reach>> = HashMap::new();
-    for listener in &config.listeners {
+    for (listener, gate) in config.listeners.iter().zip(gates) {
         let upstream = upstreams.entry(&listener.upstream.name).or_insert_with(|| {
             Arc::new(Reach::new(listener.upstream.clone(), config.proxy.openings_max))
         });
@@ -112,7 +139,7 @@ fn bind(config: &Config, shards: usize) -> Result<Bound, Vec<StartError>> {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.listeners) {
-                    posts.push(Post::new(listener, upstream.clone(), socket));
+                    posts.push(Post::new(listener, upstream.clone(), gate.clone(), socket));
                 }
             }
             Err(error) => {
@@ -135,6 +162,11 @@ fn bind(config: &Config, shards: usize) -> Result<Bound, Vec<StartError>> {
 }
 
 impl Server {
+    /// Reads the files of users and keys again. The rest of the configuration stays as it is.
+    pub fn read_again(&self) {
+        self.keeper.read_again();
+    }
+
     /// Stops taking sessions, ends those that are there, and waits for the shards.
     pub fn stop(self) {
         // No receiver: the shards have ended already.

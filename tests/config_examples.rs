@@ -47,6 +47,7 @@ fn every_example_is_sound() {
     assert_eq!(
         loaded,
         [
+            "access",
             "mqtt2go-to-omnicore",
             "omnicore-to-mqtt2go",
             "own-dialect",

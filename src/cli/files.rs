@@ -18,8 +18,9 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Config> {
         fs::read_to_string(path).with_context(|| format!("{} can't be read", path.display()))?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let name = path.display().to_string();
-    config::load(&name, &text, &mut |lookup| look_up(&folder, lookup))
-        .map_err(|faults| all_faults(&faults))
+    let config = config::load(&name, &text, &mut |lookup| look_up(&folder, lookup))
+        .map_err(|faults| all_faults(&faults))?;
+    Ok(Config { folder, ..config })
 }
 
 /// What a configuration or a command line refers to. Relative paths start at `folder`.

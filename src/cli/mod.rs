@@ -7,6 +7,7 @@ mod dialects;
 mod explain;
 mod explain_json;
 mod files;
+mod password;
 mod serve;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     /// Run an embedded broker, the proxy and a simulated device of each dialect
     #[cfg(feature = "demo")]
     Demo(crate::demo::Demo),
+    /// Read a password and print the line of its user for the file of `[listener.access] passwords`
+    Password(password::PasswordLine),
     /// List the built-in dialects, or print one's table
     Dialects(dialects::Dialects),
 }
@@ -48,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Explain(command) => command.run(),
         #[cfg(feature = "demo")]
         Command::Demo(command) => command.run(),
+        Command::Password(command) => command.run(),
         Command::Dialects(command) => command.run(),
     };
     match outcome {

@@ -40,7 +40,7 @@ impl Serve {
         let config = self.config()?;
         start_logging(&config.proxy);
         let server = start(&config)?;
-        wait_for_signal()?;
+        wait_for_signal(&|| server.read_again())?;
         tracing::info!("stopping: new connections are refused, sessions are ended");
         server.stop();
         tracing::info!("stopped");
@@ -102,8 +102,8 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Server> {
     Ok(server)
 }
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
-pub(crate) fn wait_for_signal() -> anyhow::Result<()> {
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once. SIGHUP calls `hung_up`.
+pub(crate) fn wait_for_signal(hung_up: &dyn Fn()) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -112,7 +112,10 @@ pub(crate) fn wait_for_signal() -> anyhow::Result<()> {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hang_up.recv() => tracing::warn!("SIGHUP: the configuration is read at the start only; restart to change it"),
+                _ = hang_up.recv() => {
+                    tracing::info!("SIGHUP: files of users and keys are read again; the configuration itself is read at the start only");
+                    hung_up();
+                }
             }
         }
         anyhow::Ok(())

@@ -86,6 +86,7 @@ pub fn from_arguments(
             transport: None,
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
             on_refusal: OnRefusal::AckAndDrop,
+            access: None,
             side: device,
         }],
         upstreams: vec![WrittenUpstream {

@@ -1,15 +1,17 @@
 //! The second stage: names are found, addresses taken apart, dialects and values resolved, pairs compiled.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::document::{closest, list_words};
 use crate::session::{SessionLimits, SessionPlan};
 use crate::translate::Identity;
 
+use super::access::mean_access;
 use super::address::{Address, parse_bind, parse_url};
 use super::faults::{Faults, Said, Wrong};
 use super::identity::{check_use, mean_identity};
-use super::model::{Admin, Config, Listener, Mode, Transport, Upstream};
+use super::model::{Access, Admin, Config, Listener, Mode, Transport, Upstream};
 use super::outside::Outside;
 use super::pair::compile_pair;
 use super::side::{MeantSide, mean_side};
@@ -23,6 +25,8 @@ struct Door<'w> {
     bind: Option<Address>,
     transport: Option<Transport>,
     side: Option<MeantSide>,
+    /// `Some(None)`: wanted, and its faults are told.
+    access: Option<Option<Access>>,
 }
 
 /// An upstream before listeners are joined with it.
@@ -63,6 +67,7 @@ pub(super) fn mean(
         proxy: written.proxy.clone(),
         admin: admin.map(|(bind, _)| Admin { bind }),
         listeners: listeners.into_iter().collect::<Option<Vec<Listener>>>()?,
+        folder: PathBuf::new(),
     })
 }
 
@@ -81,12 +86,10 @@ fn mean_listener<'w>(
         None => Some(Transport::Tcp),
         Some(word) => faults.check(&word.place, choose(&word.value, &TRANSPORTS)),
     };
-    Door {
-        written,
-        bind: written.bind.as_ref().and_then(parse),
-        transport,
-        side: mean_side(&written.side, outside, faults),
-    }
+    let side = mean_side(&written.side, outside, faults);
+    let access = written.access.as_ref();
+    let access = access.map(|access| mean_access(access, side.as_ref(), outside, faults));
+    Door { written, bind: written.bind.as_ref().and_then(parse), transport, side, access }
 }
 
 fn mean_upstream<'w>(
@@ -163,6 +166,10 @@ fn join(
         transport: door.transport?,
         dialect: side.side.dialect.name.clone(),
         upstream: goal.upstream.clone()?,
+        access: match &door.access {
+            None => None,
+            Some(access) => Some(access.clone()?),
+        },
         plan: Arc::new(SessionPlan {
             translator,
             limits: limits.clone(),

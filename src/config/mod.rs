@@ -17,6 +17,7 @@
     )
 )]
 
+mod access;
 mod address;
 mod arguments;
 mod faults;
@@ -35,7 +36,8 @@ mod written;
 pub use address::{Address, Url};
 pub use arguments::{Arguments, from_arguments, pair_from_arguments};
 pub use model::{
-    Admin, Config, Listener, LogFormat, LogLevel, Mode, Proxy, Scheme, Shards, Transport, Upstream,
+    Access, Admin, Config, Listener, LogFormat, LogLevel, Mode, Proxy, Scheme, Shards, Transport,
+    Upstream,
 };
 pub use outside::Lookup;
 

@@ -1,9 +1,11 @@
 //! What a configuration means, after every check. Nothing here is text that still has to be understood.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::{Guard, Rules, Source};
 use crate::session::SessionPlan;
 
 use super::address::{Address, Url};
@@ -17,6 +19,8 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Where devices connect, each with its upstream and its compiled plan. At least one.
     pub listeners: Vec<Listener>,
+    /// Where relative paths start, for files that are read again; empty: the working directory.
+    pub folder: PathBuf,
 }
 
 /// Settings of the process.
@@ -137,6 +141,8 @@ pub struct Listener {
     pub upstream: Upstream,
     /// What its sessions share: translator, limits.
     pub plan: Arc<SessionPlan>,
+    /// Who may come in; `None`: that is left to the upstream.
+    pub access: Option<Access>,
 }
 
 /// Without the translator, which is long and holds the values of both sides.
@@ -150,8 +156,32 @@ impl fmt::Debug for Listener {
             .field("upstream", &self.upstream)
             .field("limits", &self.plan.limits)
             .field("on_refusal", &self.plan.on_refusal)
+            .field("access", &self.access)
             .finish_non_exhaustive()
     }
+}
+
+/// Who may come in at a listener.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// What its sessions keep to.
+    pub rules: Arc<Rules>,
+    /// Which file the guard is made of.
+    pub source: Source,
+    /// What credentials are checked against, as the file was at the start.
+    pub guard: Arc<Guard>,
+    /// Threads that check credentials.
+    pub threads: usize,
+    /// Connections whose credentials wait to be checked; more are refused.
+    pub waiting_max: usize,
+}
+
+impl Access {
+    /// The threads where none are configured.
+    pub const THREADS: usize = 1;
+    /// The connections that may wait where nothing else is configured: about ten seconds of a thread that checks
+    /// passwords.
+    pub const WAITING_MAX: usize = 256;
 }
 
 /// What carries MQTT to a listener.

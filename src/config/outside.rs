@@ -105,6 +105,16 @@ impl<'r> Outside<'r> {
         }
     }
 
+    /// The text of a file that has a form of its own.
+    pub(super) fn text(
+        &mut self,
+        path: &str,
+        place: &Place,
+        faults: &Faults<'_>,
+    ) -> Option<String> {
+        self.file(path, place, faults)
+    }
+
     fn environment(&mut self, name: &str, place: &Place, faults: &Faults<'_>) -> Option<String> {
         let answer = (self.read)(Lookup::Environment(name));
         let wrong = |why: String| {

@@ -5,6 +5,7 @@ use crate::document::{Located, Scalar, Table, Written as Entry};
 use crate::session::{OnRefusal, SessionLimits};
 use crate::translate::PayloadOptions;
 
+use super::access::{WrittenAccess, read_access};
 use super::faults::{Place, Said};
 use super::model::Proxy;
 use super::payload::read_payload;
@@ -27,6 +28,7 @@ pub(super) struct WrittenListener {
     pub(super) transport: Option<Said<String>>,
     pub(super) upstream: Option<Said<String>>,
     pub(super) on_refusal: OnRefusal,
+    pub(super) access: Option<WrittenAccess>,
     pub(super) side: WrittenSide,
 }
 
@@ -119,11 +121,13 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
         &[("ack_and_drop", OnRefusal::AckAndDrop), ("disconnect", OnRefusal::Disconnect)],
     );
     let payload = table.table("payload").map(read_payload).unwrap_or_default();
+    let access = table.table("access").map(read_access);
     let listener = WrittenListener {
         name: required(&mut table, "name", "name it, as in `name = \"field\"`"),
         bind: required(&mut table, "bind", "write where to listen: `bind = \"0.0.0.0:1883\"`"),
         transport: text(&mut table, "transport"),
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
+        access,
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
         side: WrittenSide { payload, ..read_side(&mut table, "listener") },
     };

@@ -12,6 +12,7 @@ mod script;
 mod stay;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -102,7 +103,7 @@ fn start_proxy(broker: SocketAddr) -> anyhow::Result<Server> {
     }
     proxy.shards = Shards::Exactly(1);
     proxy.drain_timeout = DRAIN_TIMEOUT;
-    let config = Config { proxy, admin: None, listeners };
+    let config = Config { proxy, admin: None, listeners, folder: PathBuf::new() };
     server::start(&config).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow!("{}", lines.join("\n"))

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::gate::Gate;
 use crate::session::{Session, SessionPlan};
 use crate::transport::{self, Stream};
 use crate::upstream::Reach;
@@ -55,18 +56,22 @@ pub(super) struct Door {
     pub(super) name: Arc<str>,
     plan: Arc<SessionPlan>,
     pub(super) upstream: Arc<Reach>,
+    pub(super) gate: Option<Arc<Gate>>,
 }
 
 impl Door {
     fn of(post: Post) -> (Rc<Self>, std::net::TcpListener) {
-        let Post { name, socket, plan, upstream } = post;
-        (Rc::new(Self { name, plan, upstream }), socket)
+        let Post { name, socket, plan, upstream, gate } = post;
+        (Rc::new(Self { name, plan, upstream, gate }), socket)
     }
 
     /// Begins the session of a connection, for which there is room.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, state: &Rc<ShardState>) {
         state.tally.opened.add(1);
-        let session = Session::new(self.plan.clone(), std::time::Instant::now());
+        let mut session = Session::new(self.plan.clone(), std::time::Instant::now());
+        if let Some(gate) = &self.gate {
+            session = session.with_access(gate.rules().clone());
+        }
         let stream = Stream::Tcp(stream);
         let connection = Connection::new(session, stream, peer, self.clone(), state);
         tokio::task::spawn_local(connection);

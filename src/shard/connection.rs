@@ -87,7 +87,7 @@ impl Connection {
             if self.state.is_draining() {
                 self.with_session(now, |session, wake| session.on_drain(wake));
             }
-            let connected = self.poll_connecting(now, context);
+            let connected = self.poll_checking(now, context) | self.poll_connecting(now, context);
             let held = self.held();
             let resumed = self.resume(now, context);
             let read = resumed | self.read_device(now, context) | self.read_upstream(now, context);

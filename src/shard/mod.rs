@@ -6,6 +6,7 @@ mod balance;
 mod buffers;
 mod closing;
 mod connection;
+mod entering;
 mod moving;
 mod opening;
 mod peer;
@@ -25,6 +26,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Listener;
+use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
 use crate::upstream::Reach;
@@ -44,13 +46,21 @@ pub struct Post {
     pub plan: Arc<SessionPlan>,
     /// Where they go.
     pub upstream: Arc<Reach>,
+    /// Who checks devices that come in; `None`: nobody.
+    pub gate: Option<Arc<Gate>>,
 }
 
 impl Post {
     /// The part of a listener in the shard that gets this socket.
     #[must_use]
-    pub fn new(listener: &Listener, upstream: Arc<Reach>, socket: TcpListener) -> Self {
-        Self { name: listener.name.as_str().into(), socket, plan: listener.plan.clone(), upstream }
+    pub fn new(
+        listener: &Listener,
+        upstream: Arc<Reach>,
+        gate: Option<Arc<Gate>>,
+        socket: TcpListener,
+    ) -> Self {
+        let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
+        Self { name, socket, plan, upstream, gate }
     }
 }
 

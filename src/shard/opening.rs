@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::gate::Checking;
 use crate::transport::Stream;
 use crate::upstream;
 
@@ -18,6 +19,8 @@ type Connecting = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
 /// The start of an upstream connection.
 #[derive(Default)]
 pub(super) struct Opening {
+    /// The check of the device's credentials.
+    pub(super) checking: Option<Checking>,
     connecting: Option<Connecting>,
     /// The upstream's CONNECT, meanwhile.
     pub(super) early: Vec<u8>,

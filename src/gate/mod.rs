@@ -1,0 +1,118 @@
+//! The gate of a listener: where credentials are checked, away from the sessions. A password costs tens of milliseconds by
+//! design, which no shard can spare.
+//!
+//! Each gate has a queue and threads of its own, so that a crowd at one listener doesn't hold up another one. The queue is
+//! bounded; who finds it full is refused at once. `keeper` reads the files again.
+
+mod keeper;
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::oneshot;
+
+use crate::access::{Credentials, Denied, Guard, Rules};
+use crate::config::Access;
+use crate::session::Admitted;
+
+pub use keeper::{Keeper, Kept};
+
+/// What came of a check.
+pub type Verdict = Result<Admitted, Denied>;
+
+/// A check that is on its way.
+pub type Checking = oneshot::Receiver<Verdict>;
+
+/// One listener's gate. Its threads end when nobody holds it any more.
+#[derive(Debug)]
+pub struct Gate {
+    rules: Arc<Rules>,
+    queue: SyncSender<Check>,
+}
+
+/// A CONNECT that waits.
+struct Check {
+    credentials: Credentials,
+    /// The session has given up by then.
+    deadline: Instant,
+    answer: oneshot::Sender<Verdict>,
+}
+
+/// The guard of the moment, which the keeper replaces.
+#[derive(Debug)]
+pub(crate) struct Current(Mutex<Arc<Guard>>);
+
+impl Current {
+    fn guard(&self) -> Arc<Guard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, guard: Guard) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(guard);
+    }
+}
+
+impl Gate {
+    /// Opens the gate of a listener: starts its threads. Also gives what a [`Keeper`] needs to keep its file.
+    ///
+    /// # Errors
+    /// When a thread can't be started.
+    pub fn open(listener: &str, access: &Access) -> io::Result<(Arc<Self>, Kept)> {
+        let current = Arc::new(Current(Mutex::new(access.guard.clone())));
+        let (queue, waiting) = sync_channel(access.waiting_max);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..access.threads {
+            let (waiting, current) = (waiting.clone(), current.clone());
+            let work = move || {
+                while let Some(check) = next(&waiting) {
+                    check.answer_by(&current);
+                }
+            };
+            thread::Builder::new().name(format!("gate-{listener}")).spawn(work)?;
+        }
+        let kept = Kept::new(listener, access.source.clone(), current);
+        Ok((Arc::new(Self { rules: access.rules.clone(), queue }), kept))
+    }
+
+    /// What sessions of this listener keep to.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// Asks for a verdict; it isn't looked for after the deadline. An error is the verdict that the gate is busy.
+    #[must_use]
+    pub fn ask(&self, credentials: Credentials, deadline: Instant) -> Checking {
+        let (answer, checking) = oneshot::channel();
+        let check = Check { credentials, deadline, answer };
+        // Where the queue is full the check is dropped, and its asker hears that nobody will answer.
+        let _ = self.queue.try_send(check);
+        checking
+    }
+}
+
+/// The next check; `None`: the gate is gone.
+fn next(waiting: &Mutex<Receiver<Check>>) -> Option<Check> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+impl Check {
+    fn answer_by(self, current: &Current) {
+        let now = Instant::now();
+        // Nobody waits for it: the device has left, or was told that it takes too long.
+        if self.answer.is_closed() || now >= self.deadline {
+            return;
+        }
+        let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let verdict = current.guard().check(&self.credentials, unix_s).map(|subject| {
+            let left = subject.expires_unix_s.map(|at| at.saturating_sub(unix_s));
+            let until = left.and_then(|left| now.checked_add(Duration::from_secs(left)));
+            Admitted { name: subject.name, until }
+        });
+        // As above.
+        let _ = self.answer.send(verdict);
+    }
+}

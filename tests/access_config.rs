@@ -1,0 +1,154 @@
+//! `[listener.access]` in a configuration: what is refused before anything starts, and what is written instead. Attack 21.
+#![cfg(feature = "server")]
+
+mod access;
+
+use access::keys::Signer;
+use access::{load, text_of, user};
+
+const PLAIN: &str = "dialect = 'plain'";
+const OMNICORE: &str = "dialect = 'omnicore'\n[upstream.vars]\nsubscription = 's'\nregistry = 'plant'\npassword = 'hunter2'";
+const THINGSCALE: &str =
+    "dialect = 'thingscale'\n[listener.vars]\ntoken = 'hunter2'\ntenant = 'acme'";
+
+/// The faults of a configuration with this `[listener.access]`; empty: it is sound.
+fn told(files: &[(&str, &str)], side: &str, upstream: &str, access: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let broker = "127.0.0.1:1".parse().unwrap();
+    let listener = format!("{side}\n[listener.access]\n{access}");
+    let told =
+        load(folder.path(), &text_of("", &listener, upstream, broker)).err().unwrap_or_default();
+    assert!(!told.contains("hunter"), "a secret is shown: {told}");
+    told
+}
+
+#[track_caller]
+fn faults(side: &str, upstream: &str, access: &str, expected: &[&str]) {
+    let users = user("ann", "hunter2");
+    let keys = Signer::es256().pem();
+    let told = told(&[("users.txt", &users), ("keys.pem", &keys)], side, upstream, access);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{told}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "{line}\ninstead of\n{expected}");
+    }
+}
+
+#[test]
+fn sound_tables_are_taken() {
+    for (side, upstream, access) in [
+        (PLAIN, PLAIN, "passwords = 'users.txt'\nbind = 'nothing'"),
+        (PLAIN, PLAIN, "passwords = 'users.txt'\nbind = 'client_identifier'"),
+        (PLAIN, PLAIN, "passwords = 'users.txt'\nbind = 'nothing'\nforward_credentials = true"),
+        (THINGSCALE, OMNICORE, "passwords = 'users.txt'\nbind = 'username'"),
+        (THINGSCALE, OMNICORE, "passwords = 'users.txt'\nbind = 'username'\ndevices = 'any'"),
+        (THINGSCALE, OMNICORE, "bind = 'claim:dev'\n[listener.access.tokens]\nkeys = 'keys.pem'"),
+        (
+            THINGSCALE,
+            OMNICORE,
+            "bind = 'client_identifier'\nthreads = 2\nwaiting_max = 10\n[listener.access.tokens]\n\
+             keys = 'keys.pem'\naudience = 'a'\nissuer = 'i'\nleeway_ms = 0",
+        ),
+    ] {
+        faults(side, upstream, access, &[]);
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_told_with_what_to_write() {
+    let tokens = "[listener.access.tokens]\nkeys = 'keys.pem'";
+    faults(PLAIN, PLAIN, "", &["bind: is missing; write `username`"]);
+    faults(
+        PLAIN,
+        PLAIN,
+        "bind = 'nothing'",
+        &["access: doesn't say how devices prove who they are; write `passwords"],
+    );
+    faults(
+        PLAIN,
+        PLAIN,
+        &format!("bind = 'nothing'\npasswords = 'users.txt'\n{tokens}"),
+        &["access: has passwords and tokens; keep one of them"],
+    );
+    faults(
+        PLAIN,
+        PLAIN,
+        "bind = 'nobody'\npasswords = 'users.txt'",
+        &["`nobody` is not known; write `username`"],
+    );
+    faults(PLAIN, PLAIN, &format!("bind = 'claim:'\n{tokens}"), &["`claim:` is not known"]);
+    faults(THINGSCALE, OMNICORE, "bind = 'claim:sub'\npasswords = 'users.txt'", &["names a claim"]);
+    faults(
+        THINGSCALE,
+        OMNICORE,
+        &format!("bind = 'username'\n{tokens}"),
+        &["is a user name, which a token doesn't prove"],
+    );
+    faults(
+        PLAIN,
+        PLAIN,
+        "bind = 'username'\npasswords = 'users.txt'",
+        &["`plain` knows none; write `client_identifier`"],
+    );
+    faults(
+        PLAIN,
+        PLAIN,
+        "bind = 'client_identifier'\ndevices = 'own'\npasswords = 'users.txt'",
+        &["devices: can't be: `plain`"],
+    );
+    faults(
+        THINGSCALE,
+        OMNICORE,
+        "bind = 'nothing'\ndevices = 'own'\npasswords = 'users.txt'",
+        &["devices: says little"],
+    );
+    faults(
+        THINGSCALE,
+        OMNICORE,
+        "bind = 'username'\nforward_credentials = true\npasswords = 'users.txt'",
+        &["forward_credentials: would change nothing"],
+    );
+    faults(PLAIN, PLAIN, "bind = 'nothing'\npasswords = 'users.txt'\nthreads = 0", &["threads"]);
+    faults(PLAIN, PLAIN, "bind = 'nothing'\npasswords = 'users.txt'\ncolour = 1", &["colour"]);
+    faults(PLAIN, PLAIN, "bind = 'nothing'\n[listener.access.tokens]\n", &["keys: is missing"]);
+}
+
+#[test]
+fn places_that_a_device_could_choose_have_to_be_configured() {
+    let own = "dialect = 'mqtt2go'\n[listener.vars]\ngateway = 'g1'";
+    let access = "bind = 'username'\npasswords = 'users.txt'";
+    faults(own, OMNICORE, access, &["they could choose `home`; give `home` its value"]);
+    let placed = "dialect = 'mqtt2go'\n[listener.vars]\nhome = 'h1'\ngateway = 'g1'";
+    faults(placed, OMNICORE, access, &[]);
+    faults(own, OMNICORE, &format!("{access}\ndevices = 'any'"), &[]);
+}
+
+#[test]
+fn a_file_that_is_missing_empty_or_malformed_starts_nothing() {
+    let access = "bind = 'nothing'\npasswords = 'users.txt'";
+    let of = |text: &str| told(&[("users.txt", text)], PLAIN, PLAIN, access);
+    let missing = told(&[], PLAIN, PLAIN, access);
+    assert!(missing.contains("passwords: the file `users.txt` can't be read"), "{missing}");
+    assert!(
+        of("").starts_with("users.txt: has no user, so nobody could come in; write"),
+        "{}",
+        of("")
+    );
+    let good = user("ann", "hunter2");
+    let two = of(&format!("{good}bob:hunter2\n# rest\nhunter2\n"));
+    assert!(two.starts_with("users.txt:2: has no hash"), "{two}");
+    assert!(two.contains("users.txt:4: is no user"), "{two}");
+    // What is wrong elsewhere is told with it.
+    let both = told(&[("users.txt", "x")], PLAIN, PLAIN, &format!("{access}\nthreads = 0"));
+    assert!(both.contains("threads") && both.contains("users.txt:1"), "{both}");
+    let keys = "bind = 'nothing'\n[listener.access.tokens]\nkeys = 'keys.pem'";
+    let of = |text: &str| told(&[("keys.pem", text)], PLAIN, PLAIN, keys);
+    assert!(
+        told(&[], PLAIN, PLAIN, keys).contains("tokens.keys: the file `keys.pem` can't be read")
+    );
+    assert!(of("").starts_with("keys.pem: has no key"), "{}", of(""));
+    assert!(of("-----BEGIN PUBLIC KEY-----\n").starts_with("keys.pem:1: begins"));
+}
