@@ -6,10 +6,12 @@ mod access;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use access::keys::Signer;
 use access::{Stage, costly_user, shows, user};
+use interlingua::access::{Credentials, Password};
+use interlingua::gate::Gate;
 use interlingua::mqtt::{Connect, ReasonCode, Version, next_packet};
 use serde_json::json;
 
@@ -174,6 +176,21 @@ fn a_check_that_takes_longer_than_the_deadline_is_a_refusal() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("users.txt"), users()).unwrap();
+    let text = access::text_of("", &passwords(), PLAIN, "127.0.0.1:1".parse().unwrap());
+    let config = access::load(folder.path(), &text).unwrap();
+    let (gate, _kept) = Gate::open("a", config.listeners[0].access.as_ref().unwrap()).unwrap();
+    let shown =
+        || Credentials { user_name: Some("ann".into()), password: Some(Password::new(b"one")) };
+    let now = Instant::now();
+    assert!(gate.ask(shown(), now).blocking_recv().is_err(), "it is too late already");
+    let verdict = gate.ask(shown(), now + access::DEADLINE).blocking_recv();
+    assert_eq!(verdict.unwrap().unwrap().name, "ann".into());
+}
+
+#[test]
 fn who_leaves_while_it_is_checked_never_reaches_the_broker() {
     let users = format!("{}{}", users(), costly_user("slow", "x", COSTLY_KIB));
     let stage = Stage::new(&[("users.txt", &users)], "", &passwords(), PLAIN);
@@ -207,6 +224,53 @@ fn users_come_and_go_with_their_file_and_a_bad_file_changes_nothing() {
     stage.write("users.txt", &user("ann", "one"));
     stage.until("ann comes in", || ann() == ReasonCode::Success);
     assert_eq!(eve(), ReasonCode::BadUserNameOrPassword);
+}
+
+#[test]
+fn attack_20_sessions_end_with_their_user_and_with_the_key_of_their_token() {
+    let stage = stage();
+    let server = stage.server.as_ref().unwrap();
+    let v5 = |name, password| Connect {
+        version: Version::V5,
+        client_identifier: name,
+        ..shows(Some(name), Some(password))
+    };
+    let (mut ann, mut ann_there, _) = stage.pair(&v5("ann", "one"), Version::V5);
+    let (mut bob, mut bob_there, _) = stage.pair(&v5("bob", "hunter2"), Version::V5);
+    // Bob stays as he is, beside others; Ann is the same name with another password.
+    let users = format!("{}{}{}", user("zoe", "x"), user("ann", "other"), user("bob", "hunter2"));
+    stage.write("users.txt", &users);
+    server.read_again();
+    assert_eq!(ann.packet(), [0xE0, 1, 0x87]);
+    assert_eq!(ann_there.try_packet(), None, "without DISCONNECT: the will is published");
+    for _ in 0..2 {
+        bob.publish("t", b"still here");
+        assert_eq!(bob_there.topic(), "t");
+        // A file that can't be used ends nobody.
+        stage.write("users.txt", "");
+        server.read_again();
+    }
+    stage.write("users.txt", &user("zoe", "x"));
+    server.read_again();
+    assert_eq!(bob.packet(), [0xE0, 1, 0x87]);
+
+    let (old, new) = (Signer::es256(), Signer::rs256());
+    let set = |keys: &[(&str, &Signer)]| {
+        let keys: Vec<_> = keys.iter().map(|(name, signer)| signer.jwk(name)).collect();
+        json!({"keys": keys}).to_string()
+    };
+    let both = set(&[("old", &old), ("new", &new)]);
+    let stage = Stage::new(&[("keys", &both)], "", &listener(TOKENS), PLAIN);
+    let claims = json!({"aud": "here", "exp": now() + 600});
+    let (with_old, with_new) = (old.token_of("old", &claims), new.token_of("new", &claims));
+    let of = |token| Connect { version: Version::V5, ..shows(Some("unused"), Some(token)) };
+    let (mut first, _first_there, _) = stage.pair(&of(&with_old), Version::V5);
+    let (mut second, mut second_there, _) = stage.pair(&of(&with_new), Version::V5);
+    stage.write("keys", &set(&[("renamed", &new)]));
+    stage.server.as_ref().unwrap().read_again();
+    assert_eq!(first.packet(), [0xE0, 1, 0x87]);
+    second.publish("t", b"still here");
+    assert_eq!(second_there.topic(), "t");
 }
 
 const TOKENS: &str = "[listener.access.tokens]\nkeys = 'keys'\naudience = 'here'\nleeway_ms = 0";

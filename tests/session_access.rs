@@ -3,10 +3,12 @@
 
 mod script;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use interlingua::access::{Bind, Credentials, Denied, Forwarding, Password, Reach, Rules};
+use interlingua::access::{
+    Bind, Credentials, Denied, Forwarding, Password, Reach, Rules, Users, Witness, line_of,
+};
 use interlingua::mqtt::{
     Connack, Connect, Properties, Property, Publish, Qos, ReasonCode, Version, Will, next_packet,
 };
@@ -72,7 +74,7 @@ impl Talk {
     }
 
     fn admit(&mut self, name: &str) {
-        self.judge(Ok(Admitted { name: name.into(), until: None }));
+        self.judge(Ok(admitted(name, None)));
     }
 
     /// CONNECT, proven under this name. What the device is told, if it is refused.
@@ -145,6 +147,19 @@ impl Talk {
         assert!(asked || !self.run.take(Peer::Device).is_empty(), "a SUBACK");
         asked
     }
+}
+
+/// A device that has shown a password.
+fn admitted(name: &str, until: Option<Instant>) -> Admitted {
+    static WITNESS: OnceLock<Witness> = OnceLock::new();
+    let witness = WITNESS.get_or_init(|| {
+        let password = Password::new(b"p");
+        let line = line_of("u", &password, b"salt of tests").expect("a line");
+        let users = Users::parse("users.txt", &line).expect("a line");
+        let credentials = Credentials { user_name: Some("u".into()), password: Some(password) };
+        users.check(&credentials).expect("it is right").witness
+    });
+    Admitted { name: name.into(), until, witness: witness.clone(), reading: 0 }
 }
 
 fn of(client_identifier: &str) -> Connect<'_> {
@@ -232,7 +247,7 @@ fn attack_20_what_is_proven_ends_and_so_does_the_session() {
     let mut talk = Talk::new(Translator::plain(), &OWN, Version::V5);
     talk.says(&connect(connect_of(Version::V5, "dev")));
     let until = Some(talk.run.now + Duration::from_secs(60));
-    talk.judge(Ok(Admitted { name: "dev".into(), until }));
+    talk.judge(Ok(admitted("dev", until)));
     let now = talk.run.now;
     talk.run.wake(|session, _| session.on_upstream_open(now)).unwrap();
     talk.hears(&connack(Version::V5, ReasonCode::Success));
@@ -313,6 +328,13 @@ fn attack_18_a_bound_device_speaks_of_itself_only() {
             assert!(talk.was_denied, "{other}");
         }
     }
+    // A payload that would go through as it arrives is no way around.
+    let large =
+        |topic| publish(Version::V311, publish_of(Qos::AtMostOnce, 0, topic, &[b'1'; 9000]));
+    let sent = talk.sent(Peer::Device, &large("TOK-4711/json/78/t"));
+    assert_eq!((sent, talk.was_denied), (None, true));
+    let sent = talk.sent(Peer::Device, &large("TOK-4711/json/77/t"));
+    assert_eq!((sent.as_deref(), talk.was_denied), (Some("/plant/d77/events/t"), false));
     // With the same session unbound, they pass: it is the rule that holds them.
     let open = Rules { reach: Reach::Any, ..OWN };
     let mut talk =

@@ -1,6 +1,7 @@
 //! What a device shows of itself, what that proves, and why it may not come in.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A password as it came: any bytes. It can't be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,6 +43,28 @@ pub struct Subject {
     pub name: Box<str>,
     /// When it ends to be true, in seconds since 1970.
     pub expires_unix_s: Option<u64>,
+    /// By what it was proven.
+    pub witness: Witness,
+}
+
+/// What has proven a name: a user's hash or the key of a token. While the guard has it, the name stands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Witness(Arc<[u8]>);
+
+impl Witness {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(super) fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
 }
 
 /// Why a device may not come in.

@@ -3,6 +3,7 @@
 
 use crate::document::Fault;
 
+use super::credentials::Witness;
 use super::keys::Keys;
 use super::token::{TokenRules, Tokens};
 use super::users::Users;
@@ -52,6 +53,17 @@ impl Source {
             Self::Tokens { file, rules } => {
                 Keys::parse(file, text).map(|keys| Guard::Tokens(Tokens::new(keys, rules.clone())))
             }
+        }
+    }
+}
+
+impl Guard {
+    /// Whether what has proven a name is still there: the same hash of the same user, or the key of the token.
+    #[must_use]
+    pub fn stands_by(&self, name: &str, witness: &Witness) -> bool {
+        match self {
+            Self::Users(users) => users.has(name, witness),
+            Self::Tokens(tokens) => tokens.has(witness),
         }
     }
 }

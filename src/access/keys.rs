@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 
 use crate::document::Fault;
 
+use super::credentials::Witness;
 use super::pem;
 
 /// Keys of one file: each may have to be tried.
@@ -30,6 +31,17 @@ pub(super) struct Key {
     pub(super) identifier: Option<Box<str>>,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
+    pub(super) witness: Witness,
+}
+
+impl Key {
+    fn new(identifier: Option<Box<str>>, (algorithm, key): (Algorithm, DecodingKey)) -> Self {
+        let witness = match key.kind() {
+            DecodingKeyKind::SecretOrDer(bytes) => Witness::new(bytes),
+            DecodingKeyKind::RsaModulusExponent { n, .. } => Witness::new(n),
+        };
+        Self { identifier, algorithm, key, witness }
+    }
 }
 
 impl fmt::Debug for Keys {
@@ -67,6 +79,11 @@ impl Keys {
         if faults.is_empty() { Ok(Self(keys)) } else { Err(faults) }
     }
 
+    /// Whether a key is still there.
+    pub(super) fn has(&self, witness: &Witness) -> bool {
+        self.0.iter().any(|key| key.witness == *witness)
+    }
+
     /// The keys that may have signed a token of this algorithm: those with its key identifier, or those that have none. A
     /// token without a key identifier may be of any.
     pub(super) fn of_token<'k>(
@@ -95,7 +112,7 @@ fn of_pem(text: &str, tell: Tell<'_>) -> Vec<Key> {
     let mut keys = Vec::new();
     for block in blocks {
         match key_of_block(&block) {
-            Ok((algorithm, key)) => keys.push(Key { identifier: None, algorithm, key }),
+            Ok(key) => keys.push(Key::new(None, key)),
             Err(message) => tell(block.line, String::new(), message.to_owned()),
         }
     }
@@ -133,9 +150,9 @@ fn of_set(text: &str, tell: Tell<'_>) -> Vec<Key> {
             continue;
         }
         match key_of_jwk(jwk) {
-            Ok((algorithm, key)) => {
+            Ok(key) => {
                 let identifier = jwk.common.key_id.as_deref().map(Into::into);
-                keys.push(Key { identifier, algorithm, key });
+                keys.push(Key::new(identifier, key));
             }
             Err(message) => tell(0, format!("keys[{at}]"), message.to_owned()),
         }

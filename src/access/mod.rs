@@ -32,7 +32,7 @@ mod rules;
 mod token;
 mod users;
 
-pub use credentials::{Credentials, Denied, Password, Subject};
+pub use credentials::{Credentials, Denied, Password, Subject, Witness};
 pub use guard::{Guard, Source};
 pub use keys::Keys;
 pub use rules::{Bind, Forwarding, Reach, Rules};

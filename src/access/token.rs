@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::credentials::Witness;
 use super::keys::Keys;
 
 /// What a token has to say.
@@ -34,6 +35,11 @@ impl Tokens {
     pub fn new(keys: Keys, rules: TokenRules) -> Self {
         Self { keys, rules }
     }
+
+    /// Whether the key that has signed a token still counts.
+    pub(super) fn has(&self, witness: &Witness) -> bool {
+        self.keys.has(witness)
+    }
 }
 
 #[cfg(feature = "server")]
@@ -42,7 +48,7 @@ mod verify {
     use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
     use serde_json::{Map, Value};
 
-    use super::super::credentials::{Credentials, Denied, Subject};
+    use super::super::credentials::{Credentials, Denied, Subject, Witness};
     use super::{TokenRules, Tokens};
 
     type Claims = Map<String, Value>;
@@ -58,12 +64,13 @@ mod verify {
             if token.is_empty() {
                 return Err(Denied::NothingShown);
             }
-            let claims = self.verified(token)?;
-            self.rules.accept(&claims, unix_s)
+            let (claims, witness) = self.verified(token)?;
+            let (name, expires_unix_s) = self.rules.accept(&claims, unix_s)?;
+            Ok(Subject { name, expires_unix_s: Some(expires_unix_s), witness })
         }
 
-        /// The claims of a token that one of the keys has signed.
-        fn verified(&self, token: &[u8]) -> Result<Claims, Denied> {
+        /// The claims of a token that one of the keys has signed, and that key.
+        fn verified(&self, token: &[u8]) -> Result<(Claims, Witness), Denied> {
             let header = decode_header(token).map_err(|error| match error.kind() {
                 // Its algorithm is a word that nobody knows.
                 ErrorKind::Json(fault) if fault.is_data() => Denied::TokenAlgorithm,
@@ -77,7 +84,7 @@ mod verify {
             let validation = signature_only(header.alg);
             for key in self.keys.of_token(header.alg, header.kid.as_deref()) {
                 match decode::<Claims>(token, &key.key, &validation) {
-                    Ok(data) => return Ok(data.claims),
+                    Ok(data) => return Ok((data.claims, key.witness.clone())),
                     Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
                     Err(_) => return Err(Denied::NoToken),
                 }
@@ -97,7 +104,8 @@ mod verify {
     }
 
     impl TokenRules {
-        fn accept(&self, claims: &Claims, unix_s: u64) -> Result<Subject, Denied> {
+        /// The name of the token's holder, and its end.
+        fn accept(&self, claims: &Claims, unix_s: u64) -> Result<(Box<str>, u64), Denied> {
             let leeway = self.leeway.as_secs();
             let expires = claims.get("exp").and_then(seconds).ok_or(Denied::TokenExpired)?;
             let expires = expires.saturating_add(leeway);
@@ -120,7 +128,7 @@ mod verify {
                 }
                 None => "",
             };
-            Ok(Subject { name: name.into(), expires_unix_s: Some(expires) })
+            Ok((name.into(), expires))
         }
 
         fn is_for_us(&self, claims: &Claims) -> bool {

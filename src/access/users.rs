@@ -15,7 +15,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 
 use crate::document::Fault;
 
-use super::credentials::{Credentials, Denied, Password, Subject};
+use super::credentials::{Credentials, Denied, Password, Subject, Witness};
 
 /// What one check may cost at most: a line is somebody's text, and the proxy pays for it with each CONNECT.
 const MEMORY_KIB_MAX: u32 = 128 * 1024;
@@ -32,7 +32,7 @@ const REMEDY: &str = "write the line that `interlingua password NAME` prints";
 /// Users with their hashes. At least one.
 pub struct Users {
     names: HashMap<Box<str>, usize>,
-    hashes: Vec<Box<str>>,
+    hashes: Vec<Witness>,
     /// Spreads unknown names over the lines; drawn anew with each file.
     keys: RandomState,
 }
@@ -76,7 +76,7 @@ impl Users {
         if self.names.insert(name.into(), self.hashes.len()).is_some() {
             return Err(("is a second line for the same user", "keep one of them"));
         }
-        self.hashes.push(hash.into());
+        self.hashes.push(Witness::new(hash.as_bytes()));
         Ok(())
     }
 
@@ -93,11 +93,19 @@ impl Users {
             Some(at) => (*at, true),
             None => (self.decoy_of(name), false),
         };
-        let right = self.hashes.get(at).is_some_and(|hash| is_of(hash, password));
-        if !(right && known) {
-            return Err(Denied::WrongPassword);
+        let hash = self.hashes.get(at).filter(|hash| is_of(hash, password));
+        match hash.filter(|_| known) {
+            Some(hash) => {
+                let witness = hash.clone();
+                Ok(Subject { name: name.clone(), expires_unix_s: None, witness })
+            }
+            None => Err(Denied::WrongPassword),
         }
-        Ok(Subject { name: name.clone(), expires_unix_s: None })
+    }
+
+    /// Whether a user is still there with the hash that let it in.
+    pub(super) fn has(&self, name: &str, witness: &Witness) -> bool {
+        self.names.get(name).and_then(|at| self.hashes.get(*at)) == Some(witness)
     }
 
     /// The line whose hash is computed for a name that isn't there: always the same one for one name.
@@ -156,8 +164,9 @@ fn check_hash(hash: &str) -> Result<(), (&'static str, &'static str)> {
 }
 
 /// Whether a hash is of this password. The library compares in constant time.
-fn is_of(hash: &str, password: &Password) -> bool {
-    let Ok(parsed) = PasswordHash::new(hash) else { return false };
+fn is_of(hash: &Witness, password: &Password) -> bool {
+    let text = std::str::from_utf8(hash.reveal()).ok();
+    let Some(parsed) = text.and_then(|text| PasswordHash::new(text).ok()) else { return false };
     Argon2::default().verify_password(password.reveal(), &parsed).is_ok()
 }
 

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::access::{Credentials, Denied, Guard, Rules};
 use crate::config::Access;
-use crate::session::Admitted;
+use crate::session::{Admitted, Standing};
 
 pub use keeper::{Keeper, Kept};
 
@@ -31,6 +31,7 @@ pub type Checking = oneshot::Receiver<Verdict>;
 pub struct Gate {
     rules: Arc<Rules>,
     queue: SyncSender<Check>,
+    current: Arc<Current>,
 }
 
 /// A CONNECT that waits.
@@ -41,17 +42,24 @@ struct Check {
     answer: oneshot::Sender<Verdict>,
 }
 
-/// The guard of the moment, which the keeper replaces.
+/// The guard of the moment, which the keeper replaces, with the number of its reading.
 #[derive(Debug)]
-pub(crate) struct Current(Mutex<Arc<Guard>>);
+pub(crate) struct Current {
+    guard: Mutex<(u64, Arc<Guard>)>,
+    readings: watch::Sender<u64>,
+}
 
 impl Current {
-    fn guard(&self) -> Arc<Guard> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn guard(&self) -> (u64, Arc<Guard>) {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn replace(&self, guard: Guard) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(guard);
+        let mut current = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = current.0 + 1;
+        *current = (reading, Arc::new(guard));
+        drop(current);
+        self.readings.send_replace(reading);
     }
 }
 
@@ -61,7 +69,8 @@ impl Gate {
     /// # Errors
     /// When a thread can't be started.
     pub fn open(listener: &str, access: &Access) -> io::Result<(Arc<Self>, Kept)> {
-        let current = Arc::new(Current(Mutex::new(access.guard.clone())));
+        let guard = Mutex::new((0, access.guard.clone()));
+        let current = Arc::new(Current { guard, readings: watch::Sender::new(0) });
         let (queue, waiting) = sync_channel(access.waiting_max);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..access.threads {
@@ -73,14 +82,30 @@ impl Gate {
             };
             thread::Builder::new().name(format!("gate-{listener}")).spawn(work)?;
         }
-        let kept = Kept::new(listener, access.source.clone(), current);
-        Ok((Arc::new(Self { rules: access.rules.clone(), queue }), kept))
+        let kept = Kept::new(listener, access.source.clone(), current.clone());
+        Ok((Arc::new(Self { rules: access.rules.clone(), queue, current }), kept))
     }
 
     /// What sessions of this listener keep to.
     #[must_use]
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// The number of the file's latest reading; it changes after the guard.
+    #[must_use]
+    pub fn readings(&self) -> watch::Receiver<u64> {
+        self.current.readings.subscribe()
+    }
+
+    /// Whether what has let a device in is still so, and as of which reading.
+    #[must_use]
+    pub fn review(&self, admitted: &Admitted) -> (u64, Standing) {
+        let (reading, guard) = self.current.guard();
+        match guard.stands_by(&admitted.name, &admitted.witness) {
+            true => (reading, Standing::Unchanged),
+            false => (reading, Standing::Over),
+        }
     }
 
     /// Asks for a verdict; it isn't looked for after the deadline. An error is the verdict that the gate is busy.
@@ -107,10 +132,11 @@ impl Check {
             return;
         }
         let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let verdict = current.guard().check(&self.credentials, unix_s).map(|subject| {
+        let (reading, guard) = current.guard();
+        let verdict = guard.check(&self.credentials, unix_s).map(|subject| {
             let left = subject.expires_unix_s.map(|at| at.saturating_sub(unix_s));
             let until = left.and_then(|left| now.checked_add(Duration::from_secs(left)));
-            Admitted { name: subject.name, until }
+            Admitted { name: subject.name, until, witness: subject.witness, reading }
         });
         // As above.
         let _ = self.answer.send(verdict);

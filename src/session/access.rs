@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::access::{Bind, Credentials, Denied, Forwarding, Password, Reach, Rules};
+use crate::access::{Bind, Credentials, Denied, Forwarding, Password, Reach, Rules, Witness};
 use crate::mqtt::{Connect, PacketType, RawPacket, ReasonCode};
 use crate::translate::{Reason, Refusal, SessionNames, Way};
 
@@ -52,6 +52,19 @@ pub struct Admitted {
     pub name: Box<str>,
     /// When it ends to be true, if it does.
     pub until: Option<Instant>,
+    /// By what it was proven, and as of which reading of the guard's file.
+    pub witness: Witness,
+    /// See [`Session::admitted`].
+    pub reading: u64,
+}
+
+/// Whether what has let a device in is still so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Unchanged,
+    /// Its user or its key is gone, or another one.
+    Over,
 }
 
 impl Admission {
@@ -110,6 +123,28 @@ impl Session {
                 let refusal = refusal_of(denied);
                 self.note_refusal(Way::Up, refusal, wake.tally);
                 self.refuse_connect(End::ConnectRefused(refusal), code_of(denied), wake);
+            }
+        }
+    }
+
+    /// Whose session this is, once that is proven. Where its `reading` isn't the guard's latest, the shell looks whether it
+    /// still stands, and says so with [`Session::on_access_reviewed`].
+    #[must_use]
+    pub fn admitted(&self) -> Option<&Admitted> {
+        self.admission()?.admitted.as_ref()
+    }
+
+    /// The guard's file was read again. The name still stands, or the session ends.
+    pub fn on_access_reviewed(&mut self, reading: u64, standing: Standing, wake: &mut Wake<'_>) {
+        let admitted = self.admission_mut().and_then(|own| own.admitted.as_mut());
+        let Some(admitted) = admitted else { return };
+        admitted.reading = reading;
+        if standing == Standing::Over {
+            match self.phase {
+                Phase::AwaitUpstream | Phase::AwaitConnack => {
+                    self.refuse_connect(End::AccessRevoked, ReasonCode::NotAuthorized, wake);
+                }
+                _ => self.end_for_device(End::AccessRevoked, wake),
             }
         }
     }

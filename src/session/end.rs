@@ -60,6 +60,9 @@ pub enum End {
     /// What the device had proven of itself has ended to be true.
     #[error("the device's token has expired")]
     AccessExpired,
+    /// The device's user or the key of its token is no longer in the listener's file.
+    #[error("the device's user, or the key of its token, is no longer there or another one")]
+    AccessRevoked,
     /// The proxy is stopping.
     #[error("the proxy is stopping")]
     Drained,
@@ -67,7 +70,7 @@ pub enum End {
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 19] = [
+    pub const LABELS: [&'static str; 20] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -87,6 +90,7 @@ impl End {
         "drained",
         "taken_over",
         "access_expired",
+        "access_revoked",
     ];
 
     /// Place in [`End::LABELS`].
@@ -112,6 +116,7 @@ impl End {
             End::Drained => 16,
             End::TakenOver => 17,
             End::AccessExpired => 18,
+            End::AccessRevoked => 19,
         }
     }
 
@@ -140,7 +145,7 @@ impl End {
             End::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
             End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
             End::MessageRefused(refusal) => Some(super::answer::reason_code(refusal)),
-            End::AccessExpired => Some(ReasonCode::NotAuthorized),
+            End::AccessExpired | End::AccessRevoked => Some(ReasonCode::NotAuthorized),
             End::Drained => Some(ReasonCode::ServerShuttingDown),
             End::TakenOver => Some(ReasonCode::SessionTakenOver),
             End::ConnectRefused(_)

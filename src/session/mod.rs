@@ -62,7 +62,7 @@ mod unsubscribe;
 mod upstream_connect;
 mod will;
 
-pub use access::Admitted;
+pub use access::{Admitted, Standing};
 pub use conversation::{Scratch, Session, Wake};
 pub use end::End;
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};

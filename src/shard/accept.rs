@@ -1,5 +1,6 @@
 //! Accepting connections: a few per turn, never more than the process has room for, and where there are fewest.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
@@ -36,6 +37,12 @@ pub(crate) fn start(
     let doors: Rc<[Rc<Door>]> = doors.into();
     let receiving = receive(visitors, doors.clone(), state.clone());
     let mut tasks = vec![tokio::task::spawn_local(receiving)];
+    for door in doors.iter() {
+        if let Some(gate) = &door.gate {
+            let watching = watch(gate.readings(), door.clone(), state.clone());
+            tasks.push(tokio::task::spawn_local(watching));
+        }
+    }
     for (number, socket) in sockets.into_iter().enumerate() {
         let Some(door) = doors.get(number).cloned() else { continue };
         match TcpListener::from_std(socket) {
@@ -57,12 +64,23 @@ pub(super) struct Door {
     plan: Arc<SessionPlan>,
     pub(super) upstream: Arc<Reach>,
     pub(super) gate: Option<Arc<Gate>>,
+    /// The reading of the gate's file that the shard knows of.
+    pub(super) reading: Cell<u64>,
+}
+
+/// Wakes the sessions when the gate's file was read again, so that each looks whether its device is still let in.
+async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<ShardState>) {
+    // An error means that the gate is gone, and with it whoever came through.
+    while readings.changed().await.is_ok() {
+        door.reading.set(*readings.borrow_and_update());
+        state.wake_all();
+    }
 }
 
 impl Door {
     fn of(post: Post) -> (Rc<Self>, std::net::TcpListener) {
         let Post { name, socket, plan, upstream, gate } = post;
-        (Rc::new(Self { name, plan, upstream, gate }), socket)
+        (Rc::new(Self { name, plan, upstream, gate, reading: Cell::new(0) }), socket)
     }
 
     /// Begins the session of a connection, for which there is room.

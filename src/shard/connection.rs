@@ -87,6 +87,7 @@ impl Connection {
             if self.state.is_draining() {
                 self.with_session(now, |session, wake| session.on_drain(wake));
             }
+            self.review_access(now);
             let connected = self.poll_checking(now, context) | self.poll_connecting(now, context);
             let held = self.held();
             let resumed = self.resume(now, context);

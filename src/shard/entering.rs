@@ -9,6 +9,18 @@ use crate::access::Denied;
 use super::connection::Connection;
 
 impl Connection {
+    /// Where the gate's file was read again, looks whether the device is still let in.
+    pub(super) fn review_access(&mut self, now: Instant) {
+        let door = &self.about.door;
+        let (Some(gate), Some(admitted)) = (&door.gate, self.session.admitted()) else { return };
+        if admitted.reading != door.reading.get() {
+            let (reading, standing) = gate.review(admitted);
+            self.with_session(now, |session, wake| {
+                session.on_access_reviewed(reading, standing, wake);
+            });
+        }
+    }
+
     /// Sees to the check that the session asks for. Whether a verdict came.
     pub(super) fn poll_checking(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         if let Some(gate) = &self.about.door.gate

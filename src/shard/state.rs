@@ -159,6 +159,11 @@ impl ShardState {
     /// Ends all sessions.
     pub(crate) fn drain(&self) {
         self.draining.set(true);
+        self.wake_all();
+    }
+
+    /// Wakes all sessions.
+    pub(crate) fn wake_all(&self) {
         for waker in self.places.borrow().wakers.iter().flatten() {
             waker.wake_by_ref();
         }
