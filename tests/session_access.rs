@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlingua::access::{
-    Bind, Credentials, Denied, Forwarding, Password, Reach, Rules, Users, Witness, line_of,
+    Bind, Credentials, Denied, Devices, Forwarding, Password, Rules, Users, Witness, line_of,
 };
 use interlingua::mqtt::{
     Connack, Connect, Properties, Property, Publish, Qos, ReasonCode, Version, Will, next_packet,
@@ -33,7 +33,7 @@ fn xyte_to_xyte() -> Translator {
 }
 
 const OWN: Rules =
-    Rules { bind: Bind::Device, reach: Reach::Own, forwarding: Forwarding::Withheld };
+    Rules { bind: Bind::Device, devices: Devices::Own, forwarding: Forwarding::Withheld };
 
 /// A session with the listener's side and the upstream's played by the test.
 struct Talk {
@@ -336,7 +336,7 @@ fn attack_18_a_bound_device_speaks_of_itself_only() {
     let sent = talk.sent(Peer::Device, &large("TOK-4711/json/77/t"));
     assert_eq!((sent.as_deref(), talk.was_denied), (Some("/plant/d77/events/t"), false));
     // With the same session unbound, they pass: it is the rule that holds them.
-    let open = Rules { reach: Reach::Any, ..OWN };
+    let open = Rules { devices: Devices::Any, ..OWN };
     let mut talk =
         Talk::new(thingscale_to_omnicore(), &open, Version::V311).comes_in(of("77"), "77");
     assert_eq!(talk.publishes("TOK-4711/json/78/t").as_deref(), Some("/plant/d78/events/t"));
@@ -365,7 +365,7 @@ fn attack_18_a_bound_device_asks_about_itself_only() {
     let bytes = talk.run.take(Peer::Upstream);
     let text = String::from_utf8_lossy(&bytes);
     assert!(text.contains("/plant/d77/") && !text.contains('+'), "{text}");
-    let open = Rules { reach: Reach::Any, ..OWN };
+    let open = Rules { devices: Devices::Any, ..OWN };
     let mut talk =
         Talk::new(thingscale_to_omnicore(), &open, Version::V311).comes_in(of("77"), "77");
     assert!(talk.asks("TOK-4711/78/subscribe"));

@@ -35,6 +35,6 @@ mod users;
 pub use credentials::{Credentials, Denied, Password, Subject, Witness};
 pub use guard::{Guard, Source};
 pub use keys::Keys;
-pub use rules::{Bind, Forwarding, Reach, Rules};
+pub use rules::{Bind, Devices, Forwarding, Rules};
 pub use token::{TokenRules, Tokens};
 pub use users::{Users, line_of};

@@ -6,7 +6,7 @@ pub struct Rules {
     /// What the proven name has to be.
     pub bind: Bind,
     /// Whose topics a session may use.
-    pub reach: Reach,
+    pub devices: Devices,
     /// What becomes of the device's credentials.
     pub forwarding: Forwarding,
 }
@@ -24,7 +24,7 @@ pub enum Bind {
 
 /// Whose topics a session may use, where its device is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Devices {
     /// Its own device's.
     Own,
     /// Also those of other devices, as a gateway does.

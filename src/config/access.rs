@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Bind, Forwarding, Reach, Rules, Source, TokenRules};
+use crate::access::{Bind, Devices, Forwarding, Rules, Source, TokenRules};
 use crate::dialect::{Form, Kind, Part, Role};
 use crate::document::Table;
 use crate::translate::Side;
@@ -27,7 +27,7 @@ pub(super) struct WrittenAccess {
     passwords: Option<Said<String>>,
     tokens: Option<WrittenTokens>,
     bind: Option<Said<String>>,
-    devices: Option<Said<Reach>>,
+    devices: Option<Said<Devices>>,
     forward: Option<Said<bool>>,
     threads: usize,
     waiting_max: usize,
@@ -45,7 +45,7 @@ pub(super) fn read_access(mut table: Table<'_>) -> WrittenAccess {
     let passwords = text(&mut table, "passwords");
     let tokens = table.table("tokens").map(read_tokens);
     let bind = table.required_text("bind", BINDS).map(|bind| Said::of(&table, "bind", bind));
-    let words = [("own", Reach::Own), ("any", Reach::Any)];
+    let words = [("own", Devices::Own), ("any", Devices::Any)];
     let devices = table.word("devices", &words).map(|word| Said::of(&table, "devices", word));
     let forward = table.flag("forward_credentials");
     let forward = forward.map(|flag| Said::of(&table, "forward_credentials", flag));
@@ -93,6 +93,11 @@ impl Bound {
                 None => Err(Wrong::new(format!("`{word}` is not known"), BINDS)),
             },
         }
+    }
+
+    /// Whether the proven name is held against the device's name.
+    fn names_device(&self) -> bool {
+        matches!(self, Self::UserName | Self::Claim(_))
     }
 
     /// The claim that names the holder of a token.
@@ -180,23 +185,22 @@ fn mean_rules(
 ) -> Option<Rules> {
     let device = &device?.side;
     let is_plain = device.dialect.is_plain();
-    let names_device = matches!(bound, Bound::UserName | Bound::Claim(_));
-    if is_plain && names_device {
+    if is_plain && bound.names_device() {
         let message = "is held against the device's name, and `plain` knows none";
         let remedy = "write `client_identifier`, or `nothing`";
         faults.at(&bind.place, Wrong::new(message, remedy));
     }
     let asked = written.devices.as_ref().map(|said| said.value);
-    let reach = match asked {
-        None if is_plain || matches!(bound, Bound::Nothing) => Reach::Any,
-        None => Reach::Own,
-        Some(reach) => reach,
+    let devices = match asked {
+        None if is_plain || matches!(bound, Bound::Nothing) => Devices::Any,
+        None => Devices::Own,
+        Some(devices) => devices,
     };
-    if let Some(said) = written.devices.as_ref().filter(|_| reach == Reach::Own) {
-        check_own(said, bound, is_plain, faults);
+    if let Some(said) = written.devices.as_ref().filter(|_| devices == Devices::Own) {
+        check_own(said, bound, device, faults);
     }
     if !is_plain {
-        check_places(device, names_device, reach, &bind.place, faults);
+        check_places(device, bound, devices, &bind.place, faults);
     }
     if !is_plain && let Some(said) = written.forward.as_ref().filter(|said| said.value) {
         faults.at(&said.place, forwards_nothing());
@@ -210,7 +214,7 @@ fn mean_rules(
         Some(said) if said.value => Forwarding::Forwarded,
         _ => Forwarding::Withheld,
     };
-    Some(Rules { bind, reach, forwarding })
+    Some(Rules { bind, devices, forwarding })
 }
 
 fn forwards_nothing() -> Wrong {
@@ -220,8 +224,8 @@ fn forwards_nothing() -> Wrong {
     )
 }
 
-fn check_own(said: &Said<Reach>, bound: &Bound, is_plain: bool, faults: &Faults<'_>) {
-    if is_plain {
+fn check_own(said: &Said<Devices>, bound: &Bound, side: &Side, faults: &Faults<'_>) {
+    if side.dialect.is_plain() {
         let message = "can't be: `plain` doesn't know which topics are a device's";
         faults.at(&said.place, Wrong::new(message, "write `devices = \"any\"`"));
     } else if matches!(bound, Bound::Nothing) {
@@ -232,7 +236,7 @@ fn check_own(said: &Said<Reach>, bound: &Bound, is_plain: bool, faults: &Faults<
 
 /// What a device could choose for itself would be no place of its own: the dialect has to know which device it is, and
 /// everything else in front of the channel has to have a value.
-fn check_places(side: &Side, names_device: bool, reach: Reach, place: &Place, faults: &Faults<'_>) {
+fn check_places(side: &Side, bound: &Bound, devices: Devices, place: &Place, faults: &Faults<'_>) {
     let dialect = &side.dialect;
     let is_device = |name: &str| {
         dialect.variable(name).is_some_and(|known| known.role == Role::Part(Part::Device))
@@ -242,13 +246,13 @@ fn check_places(side: &Side, names_device: bool, reach: Reach, place: &Place, fa
         .client_identifier
         .as_ref()
         .is_some_and(|template| template.variables().any(is_device));
-    if !says_device && (names_device || reach == Reach::Own) {
+    if !says_device && (bound.names_device() || devices == Devices::Own) {
         let message =
             format!("needs the device's name, and no client identifier of {} has it", dialect.name);
         let remedy = "write `{device}` into its `client_id`, or `bind = \"nothing\"`";
         faults.at(place, Wrong::new(message, remedy));
     }
-    if reach == Reach::Any {
+    if devices == Devices::Any {
         return;
     }
     let mut open: Vec<&str> = Vec::new();

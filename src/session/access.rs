@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::access::{Bind, Credentials, Denied, Forwarding, Password, Reach, Rules, Witness};
+use crate::access::{Bind, Credentials, Denied, Devices, Forwarding, Password, Rules, Witness};
 use crate::mqtt::{Connect, PacketType, RawPacket, ReasonCode};
 use crate::translate::{Reason, Refusal, SessionNames, Way};
 
@@ -184,7 +184,7 @@ impl Session {
         if bound && names.device.as_deref() != Some(&*admitted.name) {
             return Err(not_authorized(OTHER_DEVICE));
         }
-        if rules.reach == Reach::Own {
+        if rules.devices == Devices::Own {
             if names.device.is_none() {
                 return Err(not_authorized(NO_DEVICE));
             }
