@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::admin;
 use crate::config::{Config, Shards};
@@ -14,7 +16,7 @@ use crate::gate::{Gate, Keeper, Kept};
 use crate::registry::Registry;
 use crate::shard::{self, Balance, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
-use crate::transport;
+use crate::transport::{self, Reception, Renewal, TlsFault, Trigger};
 use crate::upstream::Reach;
 
 /// A running proxy.
@@ -26,6 +28,8 @@ pub struct Server {
     running: watch::Sender<Running>,
     keeper: Keeper,
     shards: Vec<JoinHandle<()>>,
+    /// Asks for the files to be read again; `None`: there are none.
+    rereading: Option<mpsc::Sender<()>>,
 }
 
 /// Why a proxy could not start.
@@ -40,6 +44,14 @@ pub enum StartError {
         address: String,
         /// What the system said.
         error: io::Error,
+    },
+    /// Certificates, keys or authorities are no good.
+    #[error("{what} can't use its certificates: {fault}")]
+    Tls {
+        /// Which listener or upstream.
+        what: String,
+        /// What is wrong.
+        fault: TlsFault,
     },
     /// A thread or its runtime can't be made.
     #[error("a thread could not be started: {0}; raise the limit of processes")]
@@ -59,19 +71,67 @@ fn explain_bind(error: &io::Error) -> String {
     }
 }
 
+/// What listeners and upstreams are made of, before anything listens. Both in the order of the listeners.
+struct Parts {
+    receptions: Vec<Arc<Reception>>,
+    /// Listeners with one upstream share it.
+    upstreams: Vec<Arc<Reach>>,
+    renewal: Renewal,
+}
+
+impl Parts {
+    fn new(config: &Config) -> Result<Self, Vec<StartError>> {
+        let (mut errors, mut renewal) = (Vec::new(), Renewal::default());
+        let mut known: HashMap<&str, Option<Arc<Reach>>> = HashMap::new();
+        let (mut receptions, mut upstreams) = (Vec::new(), Vec::new());
+        let (folder, openings_max) = (&config.folder, config.proxy.openings_max);
+        for listener in &config.listeners {
+            match Reception::new(listener, folder, &mut renewal) {
+                Ok(reception) => receptions.push(Arc::new(reception)),
+                Err(fault) => {
+                    let what = format!("listener `{}`", listener.name);
+                    errors.push(StartError::Tls { what, fault });
+                }
+            }
+            let upstream = &listener.upstream;
+            let reach = known.entry(&upstream.name).or_insert_with(|| {
+                let tell = |fault| {
+                    let what = format!("upstream `{}`", upstream.name);
+                    errors.push(StartError::Tls { what, fault });
+                };
+                let reach = Reach::new(upstream, openings_max, folder, &mut renewal);
+                reach.map_err(tell).ok().map(Arc::new)
+            });
+            upstreams.extend(reach.clone());
+        }
+        if errors.is_empty() { Ok(Self { receptions, upstreams, renewal }) } else { Err(errors) }
+    }
+}
+
+/// Whether certificates, keys and authorities are good, without starting anything.
+///
+/// # Errors
+/// One for each listener and upstream whose files are no good.
+pub fn check(config: &Config) -> Result<(), Vec<StartError>> {
+    Parts::new(config).map(drop)
+}
+
 /// Starts a proxy. All addresses are bound before the first connection is accepted.
 ///
 /// # Errors
-/// One for each address that can't be bound; nothing is left open then.
+/// One for each address that can't be bound, or for each file that is no good; nothing is left open then.
 pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     let shards = shard_count(config.proxy.shards);
+    let parts = Parts::new(config)?;
     let (gates, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
-    let (posts, listening, admin_socket) = bind(config, &gates, shards)?;
+    let (posts, listening, admin_socket) = bind(config, &parts, &gates, shards)?;
     let keeper = Keeper::start(kept, config.folder.clone()).map_err(|error| vec![error.into()])?;
     let telemetry = Arc::new(Telemetry::new(shards));
     let (running, watched) = watch::channel(Running::Yes);
-    let mut server =
-        Server { listening, admin: None, running, keeper, shards: Vec::with_capacity(shards) };
+    let rereading = start_renewal(parts.renewal, config.proxy.certificate_check)
+        .map_err(|error| vec![error.into()])?;
+    let threads = Vec::with_capacity(shards);
+    let mut server = Server { listening, admin: None, running, keeper, shards: threads, rereading };
     if let Some(socket) = admin_socket {
         server.admin = socket.local_addr().ok();
         admin::start(socket, telemetry.clone(), watched.clone())
@@ -83,15 +143,36 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
         pinning: if config.proxy.pin { shard::Pinning::OneCore } else { shard::Pinning::Anywhere },
     };
     let registry = Arc::new(Registry::default());
+    let handshakes_max = config.proxy.handshakes_max.min(Semaphore::MAX_PERMITS);
+    let handshakes = Arc::new(Semaphore::new(handshakes_max));
     let (balance, visitors) = Balance::new(shards, config.proxy.sessions_max);
     for (number, (posts, visitors)) in posts.into_iter().zip(visitors).enumerate() {
         let (registry, balance, running) = (registry.clone(), balance.clone(), watched.clone());
-        let tally = telemetry.tally(number);
-        let shared = Shared { tally, registry, balance, visitors, running };
+        let (tally, handshakes) = (telemetry.tally(number), handshakes.clone());
+        let shared = Shared { tally, registry, balance, handshakes, visitors, running };
         let started = shard::start(number, posts, limits.clone(), shared);
         server.shards.push(started.map_err(|error| vec![error.into()])?);
     }
     Ok(server)
+}
+
+/// Looks at files again and again, in a thread that ends with the server.
+fn start_renewal(renewal: Renewal, every: Duration) -> io::Result<Option<mpsc::Sender<()>>> {
+    if renewal.is_empty() {
+        return Ok(None);
+    }
+    let (sender, asked) = mpsc::channel();
+    let work = move || {
+        loop {
+            match asked.recv_timeout(every) {
+                Ok(()) => renewal.look(Trigger::Request),
+                Err(RecvTimeoutError::Timeout) => renewal.look(Trigger::Clock),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    };
+    std::thread::Builder::new().name("certificates".to_owned()).spawn(work)?;
+    Ok(Some(sender))
 }
 
 fn shard_count(shards: Shards) -> usize {
@@ -124,22 +205,21 @@ type Bound = (Vec<Vec<Post>>, Vec<(String, SocketAddr)>, Option<TcpListener>);
 
 fn bind(
     config: &Config,
+    parts: &Parts,
     gates: &[Option<Arc<Gate>>],
     shards: usize,
 ) -> Result<Bound, Vec<StartError>> {
     let mut errors = Vec::new();
     let mut posts: Vec<Vec<Post>> = (0..shards).map(|_| Vec::new()).collect();
     let mut listening = Vec::new();
-    let mut upstreams: HashMap<&str, Arc<Reach>> = HashMap::new();
-    for (listener, gate) in config.listeners.iter().zip(gates) {
-        let upstream = upstreams.entry(&listener.upstream.name).or_insert_with(|| {
-            Arc::new(Reach::new(listener.upstream.clone(), config.proxy.openings_max))
-        });
+    let made = parts.receptions.iter().zip(&parts.upstreams).zip(gates);
+    for (listener, ((reception, upstream), gate)) in config.listeners.iter().zip(made) {
         match transport::bind(&listener.bind, shards) {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.listeners) {
-                    posts.push(Post::new(listener, upstream.clone(), gate.clone(), socket));
+                    let (reception, upstream) = (reception.clone(), upstream.clone());
+                    posts.push(Post::new(listener, reception, upstream, gate.clone(), socket));
                 }
             }
             Err(error) => {
@@ -162,9 +242,14 @@ fn bind(
 }
 
 impl Server {
-    /// Reads the files of users and keys again. The rest of the configuration stays as it is.
+    /// Reads the files of users, keys, certificates and authorities again. What is no good is told in the log, and the old
+    /// one stays; the rest of the configuration stays as it is.
     pub fn read_again(&self) {
         self.keeper.read_again();
+        if let Some(rereading) = &self.rereading {
+            // The thread ends with this server.
+            let _ = rereading.send(());
+        }
     }
 
     /// Stops taking sessions, ends those that are there, and waits for the shards.

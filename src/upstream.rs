@@ -2,35 +2,45 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use crate::config::Upstream;
-use crate::transport::{self, Stream};
+use crate::transport::{Connector, Renewal, Stream, TlsFault};
 
 /// An upstream, and who is on the way to it. All shards share it.
 #[derive(Debug)]
 pub struct Reach {
-    upstream: Upstream,
+    name: String,
+    connector: Connector,
     /// A permit for each connection that may be opened now.
     openings: Semaphore,
 }
 
 impl Reach {
     /// The way to an upstream on which so many connections are opened at once; the others wait for their turn. So a
-    /// storm of devices is none for the upstream.
-    #[must_use]
-    pub fn new(upstream: Upstream, openings_max: usize) -> Self {
+    /// storm of devices is none for the upstream. Relative paths start at `folder`; what can change is handed to `renewal`.
+    ///
+    /// # Errors
+    /// When certificates, keys or authorities are no good.
+    pub fn new(
+        upstream: &Upstream,
+        openings_max: usize,
+        folder: &Path,
+        renewal: &mut Renewal,
+    ) -> Result<Self, TlsFault> {
         let openings = Semaphore::new(openings_max.clamp(1, Semaphore::MAX_PERMITS));
-        Self { upstream, openings }
+        let connector = Connector::new(upstream, folder, renewal)?;
+        Ok(Self { name: upstream.name.clone(), connector, openings })
     }
 
     /// Its name: a label of logs and metrics.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.upstream.name
+        &self.name
     }
 }
 
@@ -38,7 +48,7 @@ impl Reach {
 pub fn open(reach: Arc<Reach>) -> Pin<Box<dyn Future<Output = io::Result<Stream>>>> {
     Box::pin(async move {
         let turn = reach.openings.acquire().await;
-        let stream = transport::connect(&reach.upstream.url.address).await;
+        let stream = reach.connector.connect().await;
         drop(turn);
         stream
     })

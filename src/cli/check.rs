@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::files;
+use crate::server;
+
+use super::{all_errors, files};
 
 /// The options of `check`.
 #[derive(Debug, Args)]
@@ -18,6 +20,7 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let config = files::load(&self.file)?;
+        server::check(&config).map_err(|errors| all_errors(&errors))?;
         writeln!(std::io::stdout(), "{} is sound", self.file.display())?;
         for listener in &config.listeners {
             let upstream = &listener.upstream;

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::document::Fault;
+use crate::server::StartError;
 
 /// An MQTT proxy that translates between the conventions of IoT platforms, live and in both directions.
 #[derive(Debug, Parser)]
@@ -78,4 +79,10 @@ fn all_faults(faults: &[Fault]) -> anyhow::Error {
         more => format!("{more} errors"),
     };
     anyhow::anyhow!("{count}\n{}", lines.join("\n"))
+}
+
+/// Why nothing was started, each reason on a line of its own.
+fn all_errors(errors: &[StartError]) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("{}", lines.join("\n"))
 }

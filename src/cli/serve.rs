@@ -11,7 +11,7 @@ use crate::config::{self, Config, LogFormat, Proxy};
 use crate::server::{self, Server};
 
 use super::arguments::PairArguments;
-use super::{all_faults, files};
+use super::{all_errors, all_faults, files};
 
 /// The options of `serve`.
 #[derive(Debug, Args)]
@@ -19,12 +19,21 @@ pub(crate) struct Serve {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where devices connect, as tcp://HOST:PORT; port 0 is any free one
+    /// Where devices connect, as tcp://HOST:PORT or tls://HOST:PORT; port 0 is any free one
     #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
     listen: Option<String>,
-    /// The broker behind, as mqtt://HOST:PORT
+    /// The certificate that devices are shown over TLS, with those that lead to its authority: a PEM file
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    listen_certificate: Option<String>,
+    /// The certificate's key: a PEM file
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    listen_key: Option<String>,
+    /// The broker behind, as mqtt://HOST:PORT or, over TLS, mqtts://HOST:PORT
     #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
     upstream: Option<String>,
+    /// Who vouches for the broker's certificate: a PEM file [default: whom the system trusts]
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    upstream_ca: Option<String>,
     /// A version of MQTT that the broker speaks, 3.1, 3.1.1 or 5 (repeat as needed) [default: what its dialect says]
     #[arg(long, value_name = "VERSION", conflicts_with = "config")]
     upstream_mqtt: Vec<String>,
@@ -56,6 +65,9 @@ impl Serve {
         arguments.upstream = self.upstream.clone().unwrap_or_default();
         arguments.upstream_mqtt.clone_from(&self.upstream_mqtt);
         arguments.admin.clone_from(&self.admin);
+        arguments.listen_certificate.clone_from(&self.listen_certificate);
+        arguments.listen_key.clone_from(&self.listen_key);
+        arguments.upstream_ca.clone_from(&self.upstream_ca);
         config::from_arguments(&arguments, &mut |lookup| files::look_up(Path::new(""), lookup))
             .map_err(|faults| all_faults(&faults))
     }
@@ -85,10 +97,7 @@ pub(crate) fn start_logging(proxy: &Proxy) {
 
 /// Starts the proxy and says where it listens.
 pub(crate) fn start(config: &Config) -> anyhow::Result<Server> {
-    let server = server::start(config).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}", lines.join("\n"))
-    })?;
+    let server = server::start(config).map_err(|errors| all_errors(&errors))?;
     for (listener, (name, address)) in config.listeners.iter().zip(&server.listening) {
         let upstream = &listener.upstream;
         tracing::info!(
@@ -113,7 +122,7 @@ pub(crate) fn wait_for_signal(hung_up: &dyn Fn()) -> anyhow::Result<()> {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => {
-                    tracing::info!("SIGHUP: files of users and keys are read again; the configuration itself is read at the start only");
+                    tracing::info!("SIGHUP: files of users, keys and certificates are read again; the configuration itself is read at the start only");
                     hung_up();
                 }
             }

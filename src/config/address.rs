@@ -60,6 +60,11 @@ pub(super) fn parse_listen(text: &str) -> Result<(Transport, Address), Wrong> {
     Ok((choose(transport, &TRANSPORTS)?, parse_bind(rest)?))
 }
 
+/// A host alone: a name or an address, without brackets.
+pub(super) fn parse_host(text: &str) -> Result<String, Wrong> {
+    check_host(text, "write a name as in `broker.example.com`, or an address")
+}
+
 /// `mqtt://host[:port]`.
 pub(super) fn parse_url(text: &str) -> Result<Url, Wrong> {
     let (scheme, rest) = text.split_once("://").ok_or_else(|| Wrong::new("has no scheme", URL))?;
@@ -238,12 +243,13 @@ mod tests {
             ("mqtt://h", "mqtt://h:1883"),
             ("mqtt://h:7/", "mqtt://h:7"),
             ("mqtt://[::1]", "mqtt://[::1]:1883"),
+            ("mqtts://h", "mqtts://h:8883"),
         ] {
             assert_eq!(parse_url(text).map(|url| url.to_string()), Ok(printed.to_owned()));
         }
         for (text, message) in [
             ("h:1883", "has no scheme"),
-            ("mqtts://h", "`mqtts` is not available in this version"),
+            ("wss://h", "`wss` is not available in this version"),
             ("mqqt://h", "`mqqt` is not known"),
             ("mqtt://u:secret@h", "has credentials in it"),
             ("mqtt://h/path", "has a path, which MQTT over TCP doesn't know"),

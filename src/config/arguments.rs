@@ -16,6 +16,7 @@ use super::outside::{Lookup, Outside};
 use super::pair::compile_pair;
 use super::payload::payload_of_flags;
 use super::side::{mean_side, near_or_list};
+use super::tls::{WrittenPair, WrittenTls};
 use super::written::{
     Origin, Source, Written, WrittenIdentity, WrittenListener, WrittenSide, WrittenUpstream,
     WrittenValue,
@@ -52,6 +53,12 @@ pub struct Arguments {
     pub payload: Vec<String>,
     /// `--upstream-mqtt`: the versions of MQTT that the upstream speaks.
     pub upstream_mqtt: Vec<String>,
+    /// `--listen-certificate`: a PEM file, for TLS.
+    pub listen_certificate: Option<String>,
+    /// `--listen-key`: a PEM file.
+    pub listen_key: Option<String>,
+    /// `--upstream-ca`: a PEM file.
+    pub upstream_ca: Option<String>,
     /// `--admin 127.0.0.1:9090`.
     pub admin: Option<String>,
 }
@@ -76,6 +83,7 @@ pub fn from_arguments(
     // The listener's address is written with its transport, which a file has in a key of its own.
     let listen = Place::flag("--listen");
     let bind = faults.check(&listen, parse_listen(&arguments.listen));
+    let is_read = bind.is_some();
     let written = Written {
         proxy: Proxy::default(),
         limits: SessionLimits::default(),
@@ -83,7 +91,12 @@ pub fn from_arguments(
         listeners: vec![WrittenListener {
             name: Some(Said::flag("--listen", NAME.to_owned())),
             bind: bind.map(|(_, bind)| Said { value: bind.to_string(), place: listen }),
-            transport: None,
+            transport: arguments
+                .listen
+                .split_once("://")
+                .filter(|_| is_read)
+                .map(|(word, _)| Said::flag("--listen", word.to_owned())),
+            tls: write_listener_tls(arguments, &faults),
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
             on_refusal: OnRefusal::AckAndDrop,
             access: None,
@@ -93,6 +106,10 @@ pub fn from_arguments(
             name: Some(Said::flag("--upstream", NAME.to_owned())),
             url: Some(Said::flag("--upstream", arguments.upstream.clone())),
             mode: None,
+            tls: arguments.upstream_ca.as_ref().map(|ca| {
+                let ca = Said::flag("--upstream-ca", ca.clone());
+                WrittenTls::of_flags(ca.place.clone(), Vec::new(), Some(ca))
+            }),
             side: upstream,
         }],
         identity: write_identity(arguments, &faults),
@@ -124,6 +141,30 @@ pub fn pair_from_arguments(
     });
     let elsewhere = faults.into_elsewhere();
     outcome(translator, document, elsewhere)
+}
+
+/// The listener's certificate; both flags or none.
+fn write_listener_tls(arguments: &Arguments, faults: &Faults<'_>) -> Option<WrittenTls> {
+    let of = |flag: &str, path: &Option<String>| path.clone().map(|path| Said::flag(flag, path));
+    let certificate = of("--listen-certificate", &arguments.listen_certificate);
+    let key = of("--listen-key", &arguments.listen_key);
+    match (&certificate, &key) {
+        (None, None) => return None,
+        (Some(_), None) => {
+            let wrong = Wrong::new("is given without its key", "add `--listen-key FILE`");
+            faults.at(&Place::flag("--listen-certificate"), wrong);
+        }
+        (None, Some(_)) => {
+            let remedy = "add `--listen-certificate FILE`";
+            faults.at(
+                &Place::flag("--listen-key"),
+                Wrong::new("is given without its certificate", remedy),
+            );
+        }
+        (Some(_), Some(_)) => {}
+    }
+    let place = Place::flag("--listen-certificate");
+    Some(WrittenTls::of_flags(place, vec![WrittenPair { certificate, key }], None))
 }
 
 /// Both sides with their values and options, each `--set` on the side that it means.

@@ -15,6 +15,7 @@ use super::model::{Access, Admin, Config, Listener, Mode, Transport, Upstream};
 use super::outside::Outside;
 use super::pair::compile_pair;
 use super::side::{MeantSide, mean_side};
+use super::tls::{ListenerTls, mean_listener_tls, mean_upstream_tls, refuse_unused};
 use super::unique::{check_addresses, check_names};
 use super::words::{MODES, TRANSPORTS, choose};
 use super::written::{Written, WrittenListener, WrittenUpstream};
@@ -24,6 +25,7 @@ struct Door<'w> {
     written: &'w WrittenListener,
     bind: Option<Address>,
     transport: Option<Transport>,
+    tls: Option<ListenerTls>,
     side: Option<MeantSide>,
     /// `Some(None)`: wanted, and its faults are told.
     access: Option<Option<Access>>,
@@ -86,10 +88,21 @@ fn mean_listener<'w>(
         None => Some(Transport::Tcp),
         Some(word) => faults.check(&word.place, choose(&word.value, &TRANSPORTS)),
     };
+    let tls = match (transport, &written.transport) {
+        (Some(transport), Some(word)) if transport.has_tls() => {
+            let origin = written.side.origin;
+            mean_listener_tls(written.tls.as_ref(), &word.place, origin, outside, faults)
+        }
+        (Some(_), _) => {
+            refuse_unused(written.tls.as_ref(), written.side.origin, faults);
+            None
+        }
+        (None, _) => None,
+    };
     let side = mean_side(&written.side, outside, faults);
     let access = written.access.as_ref();
     let access = access.map(|access| mean_access(access, side.as_ref(), outside, faults));
-    Door { written, bind: written.bind.as_ref().and_then(parse), transport, side, access }
+    Door { written, bind: written.bind.as_ref().and_then(parse), transport, tls, side, access }
 }
 
 fn mean_upstream<'w>(
@@ -102,11 +115,22 @@ fn mean_upstream<'w>(
         None => Some(Mode::Session),
         Some(word) => faults.check(&word.place, choose(&word.value, &MODES)),
     };
+    let tls = match &url {
+        Some(url) if url.scheme.has_tls() => {
+            mean_upstream_tls(written.tls.as_ref(), outside, faults)
+        }
+        Some(_) => {
+            refuse_unused(written.tls.as_ref(), written.side.origin, faults);
+            None
+        }
+        None => None,
+    };
     let side = mean_side(&written.side, outside, faults);
     let upstream = match (&written.name, url, mode, &side) {
         (Some(name), Some(url), Some(mode), Some(side)) => Some(Upstream {
             name: name.value.clone(),
             url,
+            tls,
             dialect: side.side.dialect.name.clone(),
             mode,
         }),
@@ -164,6 +188,7 @@ fn join(
         name: door.written.name.as_ref()?.value.clone(),
         bind: door.bind.clone()?,
         transport: door.transport?,
+        tls: door.tls.clone(),
         dialect: side.side.dialect.name.clone(),
         upstream: goal.upstream.clone()?,
         access: match &door.access {

@@ -29,6 +29,7 @@ mod pair;
 mod payload;
 mod proxy;
 mod side;
+mod tls;
 mod unique;
 mod words;
 mod written;
@@ -40,6 +41,7 @@ pub use model::{
     Upstream,
 };
 pub use outside::Lookup;
+pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, TlsVersion, UpstreamTls};
 
 use crate::document::{Document, Fault};
 

@@ -9,6 +9,7 @@ use crate::access::{Guard, Rules, Source};
 use crate::session::SessionPlan;
 
 use super::address::{Address, Url};
+use super::tls::{ListenerTls, UpstreamTls};
 
 /// A configuration that can be started.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct Proxy {
     pub sessions_max: usize,
     /// Connections to one upstream that are being opened at once; the others wait.
     pub openings_max: usize,
+    /// Handshakes (TLS) of the process at once.
+    pub handshakes_max: usize,
+    /// How often the files of certificates and keys are looked at, whether they have changed.
+    pub certificate_check: Duration,
     /// How long open sessions may go on after the process was asked to end.
     pub drain_timeout: Duration,
     /// How log lines look.
@@ -52,6 +57,8 @@ impl Default for Proxy {
             buffered_bytes_max: 1024 * 1024,
             sessions_max: 100_000,
             openings_max: 1000,
+            handshakes_max: 1000,
+            certificate_check: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
             log: LogFormat::Text,
             log_level: LogLevel::Info,
@@ -135,6 +142,8 @@ pub struct Listener {
     pub bind: Address,
     /// What carries MQTT to it.
     pub transport: Transport,
+    /// Certificates and what is asked of devices; there exactly if the transport has TLS.
+    pub tls: Option<ListenerTls>,
     /// The name of the devices' dialect.
     pub dialect: Box<str>,
     /// Where its sessions go.
@@ -152,6 +161,7 @@ impl fmt::Debug for Listener {
             .field("name", &self.name)
             .field("bind", &self.bind)
             .field("transport", &self.transport)
+            .field("tls", &self.tls)
             .field("dialect", &self.dialect)
             .field("upstream", &self.upstream)
             .field("limits", &self.plan.limits)
@@ -189,6 +199,19 @@ impl Access {
 pub enum Transport {
     /// Plain TCP.
     Tcp,
+    /// TLS over TCP.
+    Tls,
+}
+
+impl Transport {
+    /// Whether it encrypts.
+    #[must_use]
+    pub fn has_tls(self) -> bool {
+        match self {
+            Self::Tcp => false,
+            Self::Tls => true,
+        }
+    }
 }
 
 /// The broker behind listeners.
@@ -198,6 +221,8 @@ pub struct Upstream {
     pub name: String,
     /// Where it is.
     pub url: Url,
+    /// Whom to trust there, and what to show; there exactly if the URL's scheme has TLS.
+    pub tls: Option<UpstreamTls>,
     /// The name of its dialect.
     pub dialect: Box<str>,
     /// How devices share connections to it.
@@ -209,6 +234,8 @@ pub struct Upstream {
 pub enum Scheme {
     /// `mqtt://`, plain TCP.
     Mqtt,
+    /// `mqtts://`, TLS over TCP.
+    Mqtts,
 }
 
 impl Scheme {
@@ -217,6 +244,7 @@ impl Scheme {
     pub fn word(self) -> &'static str {
         match self {
             Self::Mqtt => "mqtt",
+            Self::Mqtts => "mqtts",
         }
     }
 
@@ -225,6 +253,16 @@ impl Scheme {
     pub fn port(self) -> u16 {
         match self {
             Self::Mqtt => 1883,
+            Self::Mqtts => 8883,
+        }
+    }
+
+    /// Whether it encrypts.
+    #[must_use]
+    pub fn has_tls(self) -> bool {
+        match self {
+            Self::Mqtt => false,
+            Self::Mqtts => true,
         }
     }
 }

@@ -115,6 +115,30 @@ impl<'r> Outside<'r> {
         self.file(path, place, faults)
     }
 
+    /// The path of a PEM file that has something under this label, such as `CERTIFICATE`. What it has is read by
+    /// whoever uses it, again and again; here nothing is kept of it.
+    pub(super) fn pem(
+        &mut self,
+        path: &Said<String>,
+        label: &str,
+        faults: &Faults<'_>,
+    ) -> Option<String> {
+        let text = self.file(&path.value, &path.place, faults)?;
+        let file = &path.value;
+        let wrong = if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") {
+            let remedy = "decrypt it, and let only the proxy read the file";
+            Wrong::new(format!("the key in `{file}` is encrypted"), remedy)
+        } else if !text.contains(&format!("{label}-----")) {
+            let what = label.to_ascii_lowercase();
+            let remedy = format!("write it as PEM, with `-----BEGIN {label}-----`");
+            Wrong::new(format!("the file `{file}` has no {what}"), remedy)
+        } else {
+            return Some(file.clone());
+        };
+        faults.at(&path.place, wrong);
+        None
+    }
+
     fn environment(&mut self, name: &str, place: &Place, faults: &Faults<'_>) -> Option<String> {
         let answer = (self.read)(Lookup::Environment(name));
         let wrong = |why: String| {

@@ -21,6 +21,7 @@ const ATTACHMENTS: RangeInclusive<u64> = 1..=1_000_000;
 const BUFFERED_BYTES: RangeInclusive<u64> = 4096..=1_073_741_824;
 const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
 const OPENINGS: RangeInclusive<u64> = 1..=1_000_000;
+const HANDSHAKES: RangeInclusive<u64> = 1..=1_000_000;
 const SHARDS: RangeInclusive<i64> = 1..=256;
 
 /// `[proxy]`.
@@ -32,6 +33,8 @@ pub(super) fn read_proxy(mut table: Table<'_>, proxy: &mut Proxy) {
         proxy.pin = pin.value;
     }
     set_time(&mut table, "drain_timeout_ms", 0..=3_600_000, &mut proxy.drain_timeout);
+    let check = &mut proxy.certificate_check;
+    set_time(&mut table, "certificate_check_ms", 10..=86_400_000, check);
     if let Some(log) = table.word("log", &LogFormat::WORDS) {
         proxy.log = log.value;
     }
@@ -84,6 +87,7 @@ pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, prox
     set_size(&mut table, "buffered_bytes_max", BUFFERED_BYTES, &mut proxy.buffered_bytes_max);
     set_size(&mut table, "sessions_max", SESSIONS, &mut proxy.sessions_max);
     set_size(&mut table, "openings_max", OPENINGS, &mut proxy.openings_max);
+    set_size(&mut table, "handshakes_max", HANDSHAKES, &mut proxy.handshakes_max);
     if limits.connect_size_max > limits.packet_size_max {
         match connect_line {
             Some(line) => table.fault(

@@ -8,11 +8,21 @@ use super::model::{Mode, Scheme, Transport};
 /// A word with its meaning; `None`: known, not available in this version.
 pub(super) type Word<T> = (&'static str, Option<T>);
 
-pub(super) const TRANSPORTS: [Word<Transport>; 5] =
-    [("tcp", Some(Transport::Tcp)), ("tls", None), ("ws", None), ("wss", None), ("quic", None)];
+pub(super) const TRANSPORTS: [Word<Transport>; 5] = [
+    ("tcp", Some(Transport::Tcp)),
+    ("tls", Some(Transport::Tls)),
+    ("ws", None),
+    ("wss", None),
+    ("quic", None),
+];
 
-pub(super) const SCHEMES: [Word<Scheme>; 5] =
-    [("mqtt", Some(Scheme::Mqtt)), ("mqtts", None), ("ws", None), ("wss", None), ("quic", None)];
+pub(super) const SCHEMES: [Word<Scheme>; 5] = [
+    ("mqtt", Some(Scheme::Mqtt)),
+    ("mqtts", Some(Scheme::Mqtts)),
+    ("ws", None),
+    ("wss", None),
+    ("quic", None),
+];
 
 pub(super) const MODES: [Word<Mode>; 2] = [("session", Some(Mode::Session)), ("gateway", None)];
 
@@ -49,12 +59,12 @@ mod tests {
         assert_eq!(wrong("mqtt"), Ok(Scheme::Mqtt));
         assert_eq!(
             wrong("wss").unwrap_err(),
-            "`wss` is not available in this version; write `mqtt`"
+            "`wss` is not available in this version; write `mqtt` or `mqtts`"
         );
         assert_eq!(wrong("mqqt").unwrap_err(), "`mqqt` is not known; did you mean `mqtt`?");
         assert_eq!(
             wrong("carrier-pigeon").unwrap_err(),
-            "`carrier-pigeon` is not known; write `mqtt`"
+            "`carrier-pigeon` is not known; write `mqtt` or `mqtts`"
         );
     }
 }

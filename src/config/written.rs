@@ -10,6 +10,7 @@ use super::faults::{Place, Said};
 use super::model::Proxy;
 use super::payload::read_payload;
 use super::proxy::{read_limits, read_proxy};
+use super::tls::{WrittenTls, read_listener_tls, read_upstream_tls};
 
 /// A configuration as it is written. What is `None` is absent or its fault is told.
 pub(super) struct Written {
@@ -26,6 +27,7 @@ pub(super) struct WrittenListener {
     pub(super) name: Option<Said<String>>,
     pub(super) bind: Option<Said<String>>,
     pub(super) transport: Option<Said<String>>,
+    pub(super) tls: Option<WrittenTls>,
     pub(super) upstream: Option<Said<String>>,
     pub(super) on_refusal: OnRefusal,
     pub(super) access: Option<WrittenAccess>,
@@ -37,6 +39,7 @@ pub(super) struct WrittenUpstream {
     pub(super) name: Option<Said<String>>,
     pub(super) url: Option<Said<String>>,
     pub(super) mode: Option<Said<String>>,
+    pub(super) tls: Option<WrittenTls>,
     pub(super) side: WrittenSide,
 }
 
@@ -126,6 +129,7 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
         name: required(&mut table, "name", "name it, as in `name = \"field\"`"),
         bind: required(&mut table, "bind", "write where to listen: `bind = \"0.0.0.0:1883\"`"),
         transport: text(&mut table, "transport"),
+        tls: table.table("tls").map(read_listener_tls),
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
         access,
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
@@ -140,6 +144,7 @@ fn read_upstream(mut table: Table<'_>) -> WrittenUpstream {
         name: required(&mut table, "name", "name it, as in `name = \"cloud\"`"),
         url: required(&mut table, "url", "write where it is: `url = \"mqtt://host:1883\"`"),
         mode: text(&mut table, "mode"),
+        tls: table.table("tls").map(read_upstream_tls),
         side: WrittenSide {
             versions: read_versions(&mut table),
             ..read_side(&mut table, "upstream")

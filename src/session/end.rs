@@ -66,11 +66,14 @@ pub enum End {
     /// The proxy is stopping.
     #[error("the proxy is stopping")]
     Drained,
+    /// What comes before MQTT failed: TLS, for example.
+    #[error("the handshake failed")]
+    HandshakeFailed,
 }
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 20] = [
+    pub const LABELS: [&'static str; 21] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -91,6 +94,7 @@ impl End {
         "taken_over",
         "access_expired",
         "access_revoked",
+        "handshake_failed",
     ];
 
     /// Place in [`End::LABELS`].
@@ -117,6 +121,7 @@ impl End {
             End::TakenOver => 17,
             End::AccessExpired => 18,
             End::AccessRevoked => 19,
+            End::HandshakeFailed => 20,
         }
     }
 
@@ -133,6 +138,7 @@ impl End {
             End::DeviceDisconnected
             | End::DeviceClosed
             | End::ConnectTimeout
+            | End::HandshakeFailed
             | End::UpstreamDisconnected(_) => None,
             End::DeviceMalformed(error) => Some(match error.reason_code() {
                 // CONNACK only; a later packet with such a fault is a protocol error.

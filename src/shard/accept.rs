@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -13,13 +13,14 @@ use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
 use crate::session::{Session, SessionPlan};
-use crate::transport::{self, Stream};
+use crate::transport::{self, Arrival, Reception, Stream};
 use crate::upstream::Reach;
 
 use super::Post;
 use super::balance::Visitor;
 use super::connection::Connection;
-use super::state::ShardState;
+use super::handshake::Handshake;
+use super::state::{Place, ShardState};
 
 /// Connections accepted before the shard's sessions get their turn again.
 const ACCEPTED_PER_TURN: usize = 64;
@@ -61,7 +62,8 @@ pub(crate) fn start(
 /// What every session of a post gets.
 pub(super) struct Door {
     pub(super) name: Arc<str>,
-    plan: Arc<SessionPlan>,
+    pub(super) plan: Arc<SessionPlan>,
+    pub(super) reception: Arc<Reception>,
     pub(super) upstream: Arc<Reach>,
     pub(super) gate: Option<Arc<Gate>>,
     /// The reading of the gate's file that the shard knows of.
@@ -79,19 +81,37 @@ async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<Sha
 
 impl Door {
     fn of(post: Post) -> (Rc<Self>, std::net::TcpListener) {
-        let Post { name, socket, plan, upstream, gate } = post;
-        (Rc::new(Self { name, plan, upstream, gate, reading: Cell::new(0) }), socket)
+        let Post { name, socket, plan, reception, upstream, gate } = post;
+        let reading = Cell::new(0);
+        (Rc::new(Self { name, plan, reception, upstream, gate, reading }), socket)
     }
 
-    /// Begins the session of a connection, for which there is room.
+    /// Begins the session of a connection, for which there is room, or the handshake before it.
     fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, state: &Rc<ShardState>) {
         state.tally.opened.add(1);
-        let mut session = Session::new(self.plan.clone(), std::time::Instant::now());
+        let (accepted, place) = (Instant::now(), state.enter());
+        if self.reception.is_immediate() {
+            let arrival = Arrival { stream: Stream::Tcp(stream), peer };
+            self.let_in(arrival, accepted, place, state);
+        } else {
+            let handshake = Handshake::new(self.clone(), state.clone(), place, peer, accepted);
+            tokio::task::spawn_local(handshake.run(stream));
+        }
+    }
+
+    /// Lets a connection in that can speak MQTT. The time for its CONNECT runs since it was accepted.
+    pub(super) fn let_in(
+        self: &Rc<Self>,
+        arrival: Arrival,
+        accepted: Instant,
+        place: Place,
+        state: &Rc<ShardState>,
+    ) {
+        let mut session = Session::new(self.plan.clone(), accepted);
         if let Some(gate) = &self.gate {
             session = session.with_access(gate.rules().clone());
         }
-        let stream = Stream::Tcp(stream);
-        let connection = Connection::new(session, stream, peer, self.clone(), state);
+        let connection = Connection::new(session, arrival, self.clone(), place, state);
         tokio::task::spawn_local(connection);
     }
 
@@ -130,7 +150,7 @@ impl Accepting {
     async fn run(self, listener: TcpListener) {
         let mut accepted = 0;
         loop {
-            self.state.balance.wait_for_room().await;
+            self.wait_for_room().await;
             match listener.accept().await {
                 Ok((stream, peer)) => self.place(stream, peer).await,
                 Err(error) => self.pause(&error).await,
@@ -139,6 +159,16 @@ impl Accepting {
             if accepted % ACCEPTED_PER_TURN == 0 {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    /// Waits until there is room for one more: a connection that isn't accepted waits in the kernel, where it costs little
+    /// and none of its time.
+    async fn wait_for_room(&self) {
+        self.state.balance.wait_for_room().await;
+        if !self.door.reception.is_immediate() {
+            // Not kept: there may be nobody, and somebody at another door.
+            drop(self.state.handshakes.acquire().await);
         }
     }
 

@@ -43,8 +43,10 @@ impl Connection {
         let seconds = since.elapsed().as_secs_f64();
         let version = self.session.version();
         let client_identifier = self.session.client_identifier();
+        let shown = self.device.certificate();
+        let certificate = shown.and_then(|shown| shown.common_name);
         tracing::info!(
-            %listener, %peer, upstream = upstream.name(), client_identifier, %version,
+            %listener, %peer, upstream = upstream.name(), client_identifier, certificate, %version,
             seconds = format_args!("{seconds:.3}"), end = end.label(), reason = %end, "session ended"
         );
         until

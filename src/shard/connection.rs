@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::registry::Entry;
 use crate::session::{Session, Wake, Way};
-use crate::transport::Stream;
+use crate::transport::Arrival;
 
 use super::accept::Door;
 use super::moving::Behind;
@@ -54,11 +54,12 @@ pub(super) struct About {
 impl Connection {
     pub(crate) fn new(
         session: Session,
-        stream: Stream,
-        peer: SocketAddr,
+        arrival: Arrival,
         door: Rc<Door>,
+        place: Place,
         state: &Rc<ShardState>,
     ) -> Self {
+        let Arrival { stream, peer } = arrival;
         let about = About { door, peer, since: Instant::now(), is_known: false };
         Self {
             session,
@@ -70,7 +71,7 @@ impl Connection {
             closing: None,
             entry: None,
             about,
-            place: state.enter(),
+            place,
             state: state.clone(),
         }
     }
@@ -219,5 +220,13 @@ mod tests {
     #[test]
     fn a_session_stays_small() {
         assert!(size_of::<Connection>() <= 784, "{}", size_of::<Connection>());
+    }
+
+    /// What an idle session over TCP takes must not grow with what other transports need.
+    #[test]
+    fn the_other_transports_cost_a_session_over_tcp_nothing() {
+        let tcp = size_of::<tokio::net::TcpStream>();
+        let stream = size_of::<crate::transport::Stream>();
+        assert_eq!(stream, tcp, "a transport's state belongs into a box");
     }
 }

@@ -7,6 +7,7 @@ mod buffers;
 mod closing;
 mod connection;
 mod entering;
+mod handshake;
 mod moving;
 mod opening;
 mod peer;
@@ -23,12 +24,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::config::Listener;
 use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
+use crate::transport::Reception;
 use crate::upstream::Reach;
 
 use self::state::ShardState;
@@ -44,6 +46,8 @@ pub struct Post {
     pub socket: TcpListener,
     /// What its sessions do.
     pub plan: Arc<SessionPlan>,
+    /// What comes before MQTT.
+    pub reception: Arc<Reception>,
     /// Where they go.
     pub upstream: Arc<Reach>,
     /// Who checks devices that come in; `None`: nobody.
@@ -55,12 +59,13 @@ impl Post {
     #[must_use]
     pub fn new(
         listener: &Listener,
+        reception: Arc<Reception>,
         upstream: Arc<Reach>,
         gate: Option<Arc<Gate>>,
         socket: TcpListener,
     ) -> Self {
         let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
-        Self { name, socket, plan, upstream, gate }
+        Self { name, socket, plan, reception, upstream, gate }
     }
 }
 
@@ -102,6 +107,8 @@ pub struct Shared {
     pub registry: Arc<Registry>,
     /// How many sessions each shard has.
     pub balance: Arc<Balance>,
+    /// One permit for each connection that may shake hands.
+    pub handshakes: Arc<Semaphore>,
     /// Connections that other shards have accepted for this one.
     pub visitors: mpsc::Receiver<Visitor>,
     /// Whether the process goes on.
@@ -153,9 +160,9 @@ fn pin(number: usize) {
 }
 
 async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Shared) {
-    let Shared { tally, registry, balance, visitors, mut running } = shared;
+    let Shared { tally, registry, balance, handshakes, visitors, mut running } = shared;
     let timeout = limits.drain_timeout;
-    let state = Rc::new(ShardState::new(number, limits, tally, registry, balance));
+    let state = Rc::new(ShardState::new(number, limits, tally, registry, balance, handshakes));
     let keeping_time = tokio::task::spawn_local(timing::keep(state.clone()));
     let accepting = accept::start(posts, visitors, &state);
     // An error means that the server is gone, which is a reason to stop as well.

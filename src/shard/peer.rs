@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
-use crate::transport::Stream;
+use crate::transport::{DeviceCertificate, Stream};
 
 use super::buffers::{Buffers, Output};
 
@@ -30,6 +30,11 @@ pub(crate) enum Read {
 impl Peer {
     pub(crate) fn new(stream: Stream) -> Self {
         Self { stream, tail: Vec::new(), out: None, closed: false, shut: false }
+    }
+
+    /// What a device has shown.
+    pub(crate) fn certificate(&self) -> Option<DeviceCertificate> {
+        self.stream.certificate()
     }
 
     /// Bytes that wait to be sent.
@@ -60,7 +65,7 @@ impl Peer {
         context: &mut Context<'_>,
         buffers: &Buffers,
     ) -> Poll<io::Result<()>> {
-        let Some(out) = &mut self.out else { return Poll::Ready(Ok(())) };
+        let Some(out) = &mut self.out else { return self.stream.poll_flush(context) };
         while let Some(waiting) = out.bytes.get(out.sent..).filter(|waiting| !waiting.is_empty()) {
             match self.stream.poll_write(context, waiting) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -73,7 +78,7 @@ impl Peer {
             }
         }
         self.discard(buffers);
-        Poll::Ready(Ok(()))
+        self.stream.poll_flush(context)
     }
 
     /// Sends what waits, and behind it `bytes` from where they are. Only what isn't taken of them is copied.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::registry::Registry;
 use crate::session::{Scratch, Tally};
@@ -35,6 +35,8 @@ pub(crate) struct ShardState {
     pub(crate) balance: Arc<Balance>,
     pub(crate) number: usize,
     pub(crate) timing: Timing,
+    /// One permit for each connection of the process that may shake hands.
+    pub(crate) handshakes: Arc<Semaphore>,
     draining: Cell<bool>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
@@ -79,6 +81,7 @@ impl ShardState {
         tally: Arc<Tally>,
         registry: Arc<Registry>,
         balance: Arc<Balance>,
+        handshakes: Arc<Semaphore>,
     ) -> Self {
         // Distinct between shards and between runs, so that no identifier comes twice.
         let serial =
@@ -91,6 +94,7 @@ impl ShardState {
             scratch: RefCell::new(Scratch::starting_at(serial)),
             registry,
             balance,
+            handshakes,
             number,
             timing: Timing::new(Instant::now()),
             draining: Cell::new(false),

@@ -1,10 +1,16 @@
 //! The only room that opens sockets: listening, connecting, and the byte streams that come of it.
 //!
-//! It knows addresses and bytes; it doesn't know MQTT.
+//! It knows addresses, certificates and bytes; it doesn't know MQTT.
 
+mod arrival;
+mod connector;
 mod stream;
 mod tcp;
+mod tls;
 
+pub use arrival::{Arrival, Reception};
+pub use connector::Connector;
 pub use stream::Stream;
 pub(crate) use tcp::prepare;
-pub use tcp::{Listening, bind, connect};
+pub use tcp::{Listening, bind};
+pub use tls::{DeviceCertificate, Renewal, TlsFault, Trigger};

@@ -7,7 +7,6 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
-use super::Stream;
 use crate::config::Address;
 
 /// Connections that the kernel keeps waiting for each listener.
@@ -75,7 +74,7 @@ fn resolve(address: &Address) -> io::Result<SocketAddr> {
 ///
 /// # Errors
 /// When the host has no address, or none of them answers.
-pub async fn connect(address: &Address) -> io::Result<Stream> {
+pub(super) async fn connect(address: &Address) -> io::Result<TcpStream> {
     let addresses: Vec<SocketAddr> =
         tokio::net::lookup_host((address.host.as_str(), address.port)).await?.collect();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
@@ -92,7 +91,7 @@ pub async fn connect(address: &Address) -> io::Result<Stream> {
         match outcome {
             Ok(stream) => {
                 prepare(&stream)?;
-                return Ok(Stream::Tcp(stream));
+                return Ok(stream);
             }
             Err(error) => last = error,
         }

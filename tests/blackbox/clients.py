@@ -27,6 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from papers import papers
 from processes import DEADLINE, find
 from wire import HOST, Deadline
 
@@ -46,6 +47,9 @@ def show(message: dict) -> dict:
 
 class Client:
     """One connection of one client library. `kind` is `library-version`."""
+
+    # What carries MQTT: paho and mqtt.js know more than TCP.
+    transport = "tcp"
 
     def __init__(self, kind: str, port: int, client_id: str):
         self.library, version = kind.split("-")
@@ -165,6 +169,8 @@ class Paho(Client):
         extra = {}
         if self.version == 5:
             extra = {"clean_start": clean, "properties": set_properties(PacketTypes.CONNECT, properties)}
+        if self.transport == "tls":
+            c.tls_set(ca_certs=papers().ca)
         c.connect(HOST, self.port, keepalive=keep_alive, **extra)
         c.loop_start()
         return self._await_connack()
@@ -338,6 +344,8 @@ class MqttJs(Client):
         self.node.clients[self.name] = self
         self.subacks = queue.Queue()
         options = {"clientId": self.client_id, "clean": clean, "keepalive": keep_alive, "protocolVersion": self.version}
+        if self.transport == "tls":
+            options |= {"protocol": "mqtts", "ca": {"hex": papers().ca.read_bytes().hex()}}
         if username is not None:
             options |= {"username": username, "password": password}
         if properties:

@@ -16,6 +16,9 @@ import tempfile
 import threading
 import time
 
+import pytest
+
+from papers import papers
 from wire import HOST, Deadline, Raw
 
 # How long anything may take. Reached only by tests that fail.
@@ -126,7 +129,8 @@ class Mosquitto:
         "set_tcp_nodelay": "true",
     }
 
-    def __init__(self, users=None, **options):
+    def __init__(self, users=None, transport="tcp", **options):
+        """`transport`: of a further listener, on the port `carried`."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="blackbox-"))
         self.folder.chmod(0o755)
         settings = {**self.DEFAULTS, **options}
@@ -140,17 +144,18 @@ class Mosquitto:
             settings["password_file"] = passwords
         # Another process may take the port between the choice and the bind: then choose again.
         for _ in range(20):
-            self.port = free_port()
+            self.port = self.carried = free_port()
             config = self.folder / "mosquitto.conf"
             config.write_text(
                 f"listener {self.port} {HOST}\nlog_dest stderr\nlog_type all\n"
+                + self._further(transport)
                 + "".join(f"{key} {value}\n" for key, value in settings.items())
             )
             self.process = Process("mosquitto", [find("mosquitto"), "-c", str(config)])
             # Both: the line, because on a taken port someone else may answer; the answer, because a line is only a line.
             try:
                 self.process.await_line(r"mosquitto version \S+ running")
-                if self.process.await_port(self.port):
+                if self.process.await_port(self.port) and self.process.await_port(self.carried):
                     return
             except Deadline:
                 pass
@@ -158,6 +163,17 @@ class Mosquitto:
             if not any("in use" in line for line in self.process.lines):
                 break
         raise RuntimeError("Mosquitto did not start:\n" + self.process.output())
+
+    def _further(self, transport: str) -> str:
+        """The listener behind which what is set stands: settings of a listener are its own."""
+        if transport == "tcp":
+            return ""
+        self.carried = free_port()
+        lines = [f"listener {self.carried} {HOST}"]
+        if transport in ("tls", "wss"):
+            p = papers()
+            lines += [f"certfile {p.certificate}", f"keyfile {p.key}"]
+        return "\n".join(lines) + "\n"
 
     def gone(self, client_id: str, count: int = 1):
         """Wait until the broker has seen this client's connection end, in whatever way."""
@@ -203,10 +219,15 @@ class Proxy:
     `haproxy` changes nothing and so has to pass; `faulty:MODE` (faulty.py) breaks one promise, and tests have to fail.
     """
 
-    def __init__(self, upstream: int, mqtt: str = ""):
-        """`mqtt`: the version that the upstream speaks, where it isn't any."""
+    SCHEMES = {"tcp": "mqtt", "tls": "mqtts"}
+
+    def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls=""):
+        """`mqtt`: the version that the upstream speaks, where it isn't any; `device`, `broker`: the transport on each side; `tls`: the
+        listener's certificates, where they aren't the usual ones."""
         self.folder = None
         stand_in = os.environ.get("BLACKBOX_STAND_IN", "")
+        if stand_in and (device, broker) != ("tcp", "tcp"):
+            pytest.skip("stand-ins know TCP only")
         if stand_in == "haproxy":
             self._haproxy(upstream)
         elif stand_in.startswith("faulty:"):
@@ -219,11 +240,18 @@ class Proxy:
             # Without a limit of its own the proxy has nothing to announce, and can't be told from the broker.
             self.folder = tempfile.mkdtemp(prefix="blackbox-")
             config = pathlib.Path(self.folder) / "interlingua.toml"
+            listener_tls, upstream_tls = tls, ""
+            if device in ("tls", "wss") and not tls:
+                p = papers()
+                listener_tls = f"[listener.tls]\ncertificate = '{p.certificate}'\nkey = '{p.key}'\n"
+            if broker in ("tls", "wss"):
+                upstream_tls = f"[upstream.tls]\nca = '{papers().ca}'\n"
             config.write_text(
                 "[limits]\npacket_size_max = 268435460\n"
                 f"[[listener]]\nname = 'device'\nbind = '{HOST}:0'\ndialect = 'plain'\nupstream = 'broker'\n"
-                f"[[upstream]]\nname = 'broker'\nurl = 'mqtt://{HOST}:{upstream}'\ndialect = 'plain'\n"
-                + (f"mqtt = ['{mqtt}']\n" if mqtt else "")
+                f"transport = '{device}'\n" + listener_tls
+                + f"[[upstream]]\nname = 'broker'\nurl = '{self.SCHEMES[broker]}://{HOST}:{upstream}'\ndialect = 'plain'\n"
+                + (f"mqtt = ['{mqtt}']\n" if mqtt else "") + upstream_tls
             )
             self._announced([binary, "serve", "--config", str(config)])
 

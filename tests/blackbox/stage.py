@@ -6,6 +6,7 @@ they return has to be equal: the proxy can't be told from the broker.
 """
 
 import time
+import typing
 
 import pytest
 
@@ -27,27 +28,32 @@ RAW = ("raw-v311", "raw-v5")
 
 
 class Stage:
-    def __init__(self, route: str, kind: str, **broker_options):
+    def __init__(self, route: str, kind: str, transports=("tcp", "tcp"), **broker_options):
+        """`transports`: the devices' and the broker's, on the proxied route. Without the proxy it is always TCP."""
         self.route = route
         self.kind = kind
         self.version = clients.PROTOCOLS[kind.split("-")[1]]
         self.processes = []
         self.people = []
         self.proxy = None
+        device, broker = transports if route == "proxied" else ("tcp", "tcp")
+        self.transport = device
         if broker_options.pop("puppet", False):
             self.broker = Puppet()
         else:
-            self.broker = Mosquitto(**broker_options)
+            self.broker = Mosquitto(transport=broker, **broker_options)
             self.processes.append(self.broker.process)
         self.port = self.broker.port
         if route == "proxied":
-            self.proxy = Proxy(self.broker.port)
+            self.proxy = Proxy(self.broker.port if broker == "tcp" else self.broker.carried, device=device, broker=broker)
             self.processes.append(self.proxy.process)
             self.port = self.proxy.port
 
     def client(self, client_id="dev", kind=None) -> clients.Client:
         """A client on the route, not yet connected."""
-        return self._add(clients.make(kind or self.kind, self.port, client_id))
+        client = self._add(clients.make(kind or self.kind, self.port, client_id))
+        client.transport = self.transport
+        return client
 
     def device(self, client_id="dev", kind=None, **options) -> clients.Client:
         """A client on the route, connected."""
@@ -104,11 +110,11 @@ def elapse(seconds: float, until: str):
     time.sleep(seconds)
 
 
-def perform(fn, kind, record_stage, broker_options):
+def perform(fn, kind, record_stage, broker_options, transports=("tcp", "tcp")):
     """Run a scenario on both routes and compare what was observed."""
     seen = {}
     for route in ("direct", "proxied"):
-        stage = Stage(route, kind, **broker_options)
+        stage = Stage(route, kind, transports, **broker_options)
         record_stage(stage)
         try:
             seen[route] = fn(stage)
@@ -119,6 +125,15 @@ def perform(fn, kind, record_stage, broker_options):
             stage.close()
     assert seen["direct"] is not None, "a scenario returns what it observed"
     assert seen["proxied"] == seen["direct"], "the proxy can be told from the broker"
+
+
+class Scenario(typing.NamedTuple):
+    """What a test was made of, for those who make more tests of it."""
+
+    fn: typing.Callable
+    kinds: tuple
+    cases: dict | None
+    broker_options: dict
 
 
 def scenario(*kinds, cases=None, **broker_options):
@@ -141,6 +156,7 @@ def scenario(*kinds, cases=None, **broker_options):
 
         test.__name__ = fn.__name__
         test.__doc__ = fn.__doc__
+        test.scenario = Scenario(fn, kinds, cases, broker_options)
         return test
 
     return wrap

@@ -1,0 +1,64 @@
+//! What happens to a device's connection before its first MQTT byte.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use super::Stream;
+use super::tls::{Renewal, ServerTls, TlsFault};
+use crate::config::Listener;
+
+/// How a listener's connections become byte streams.
+#[derive(Debug)]
+pub struct Reception {
+    tls: Option<Arc<ServerTls>>,
+}
+
+/// A connection that can speak MQTT.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its bytes.
+    pub stream: Stream,
+    /// Whose it is.
+    pub peer: SocketAddr,
+}
+
+impl Reception {
+    /// The reception of a listener. Relative paths start at `folder`; what can change is handed to `renewal`.
+    ///
+    /// # Errors
+    /// When certificates, keys or authorities are no good.
+    pub fn new(
+        listener: &Listener,
+        folder: &Path,
+        renewal: &mut Renewal,
+    ) -> Result<Self, TlsFault> {
+        let tls = match &listener.tls {
+            Some(tls) => Some(Arc::new(ServerTls::load(&listener.name, tls, folder)?)),
+            None => None,
+        };
+        tls.iter().for_each(|tls| renewal.watch_server(tls));
+        Ok(Self { tls })
+    }
+
+    /// Whether a connection is ready as it comes.
+    #[must_use]
+    pub fn is_immediate(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// Does what has to be done before MQTT. The caller bounds the time, and may drop the future.
+    ///
+    /// # Errors
+    /// When the peer does something else, or is gone.
+    pub async fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
+        let stream = match &self.tls {
+            None => Stream::Tcp(stream),
+            Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await?)),
+        };
+        Ok(Arrival { stream, peer })
+    }
+}
