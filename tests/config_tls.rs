@@ -94,8 +94,8 @@ fn every_fault_is_told() {
     let tables = "[listener.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'";
     check(
         &text(tables, "mqtt://h", "[upstream.tls]\nca = 'ca.pem'"),
-        "t.toml:6: listener[0].tls: is there, but the transport has no TLS; write `transport = \"tls\"`, or remove the table\n\
-         t.toml:13: upstream[0].tls: is there, but the transport has no TLS; write a URL with `mqtts://`, or remove the table\n",
+        "t.toml:6: listener[0].tls: is there, but the transport has no TLS; write `transport = \"tls\"` or `\"wss\"`, or remove the table\n\
+         t.toml:13: upstream[0].tls: is there, but the transport has no TLS; write a URL with `mqtts://` or `wss://`, or remove the table\n",
     );
     let listener = "transport = 'tls'\n[listener.tls]\ncertificate = 'nowhere.pem'\nkey = 'locked.pem'\n\
                     client_certificates = 'yes'\nversion_min = '1.1'\ncolour = 1\n\
@@ -135,6 +135,32 @@ fn certificates_of_devices_need_somebody_who_vouches_for_them() {
 }
 
 #[test]
+fn websocket_has_a_path_and_others_have_none() {
+    let paths = |listener: &str, url: &str| {
+        let config = load("t.toml", &text(listener, url, ""), &mut outside).expect("sound");
+        let listener = &config.listeners[0];
+        (listener.path.clone(), listener.upstream.url.path.clone())
+    };
+    let some = |path: &str| Some(path.to_owned());
+    assert_eq!(paths("", "mqtt://h"), (None, None));
+    assert_eq!(paths("transport = 'ws'", "ws://h"), (some("/mqtt"), some("/mqtt")));
+    assert_eq!(paths("transport = 'ws'\npath = '/a/b'", "wss://h:1/"), (some("/a/b"), some("/")));
+    let secure = "transport = 'wss'\n[listener.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'";
+    assert_eq!(paths(secure, "wss://h/x"), (some("/mqtt"), some("/x")));
+    check(
+        &text("path = '/mqtt'", "mqtt://h/mqtt", ""),
+        "t.toml:6: listener[0].path: is there, but only WebSocket has a path; write `transport = \"ws\"` or `\"wss\"`, or remove it\n\
+         t.toml:9: upstream[0].url: has a path, which only WebSocket knows; write it as in `mqtt://broker.example.com:1883`\n",
+    );
+    check(
+        &text("transport = 'wss'\npath = 'mqtt?x=hunter2'", "ws://h/a b", ""),
+        "t.toml:6: listener[0].transport: needs a certificate; write [listener.tls] with `certificate` and `key`\n\
+         t.toml:7: listener[0].path: has a path that can't be one; write it as in `/mqtt`, without spaces and without a query\n\
+         t.toml:10: upstream[0].url: has a path that can't be one; write it as in `/mqtt`, without spaces and without a query\n",
+    );
+}
+
+#[test]
 fn the_command_line_says_the_same() {
     let mut arguments = Arguments {
         listen: "tls://127.0.0.1:8883".to_owned(),
@@ -159,6 +185,10 @@ fn the_command_line_says_the_same() {
     assert_eq!(config.listeners[0].tls.as_ref().expect("TLS").certificates, [files("c.pem")]);
     let upstream = &config.listeners[0].upstream;
     assert_eq!(upstream.tls.as_ref().expect("TLS").authorities.as_deref(), Some("ca.pem"));
+    arguments.listen = "wss://127.0.0.1:443/a".to_owned();
+    let config = from_arguments(&arguments, &mut outside).expect("sound");
+    assert_eq!(config.listeners[0].transport, Transport::Wss);
+    assert_eq!(config.listeners[0].path.as_deref(), Some("/a"));
     arguments.listen = "tcp://127.0.0.1:1883".to_owned();
     arguments.upstream = "mqtt://h".to_owned();
     assert_eq!(

@@ -8,6 +8,9 @@ use super::faults::Wrong;
 use super::model::{Scheme, Transport};
 use super::words::{SCHEMES, TRANSPORTS, choose};
 
+/// Where WebSocket is asked for, if nothing else is said: what brokers listen at.
+pub(super) const DEFAULT_PATH: &str = "/mqtt";
+
 /// A host and a port. `Display` gives what can be parsed again: IPv6 in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
@@ -34,16 +37,20 @@ pub struct Url {
     pub scheme: Scheme,
     /// Where to; the port is never 0.
     pub address: Address,
+    /// Where WebSocket is asked for, with its first `/`; there exactly if that is the scheme.
+    pub path: Option<String>,
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.word(), self.address)
+        let path = self.path.as_deref().unwrap_or_default();
+        write!(f, "{}://{}{path}", self.scheme.word(), self.address)
     }
 }
 
 const BIND: &str = "write it as in `0.0.0.0:1883` or `[::]:1883`";
 const URL: &str = "write it as in `mqtt://broker.example.com:1883`";
+const PATH: &str = "write it as in `/mqtt`, without spaces and without a query";
 const LISTEN: &str = "write it as in `tcp://127.0.0.1:1883`";
 
 /// `host:port`, where something listens.
@@ -53,11 +60,33 @@ pub(super) fn parse_bind(text: &str) -> Result<Address, Wrong> {
     Ok(Address { host: check_host(host, BIND)?, port: parse_port(port, BIND)? })
 }
 
-/// `tcp://host:port`, the listener of a command line.
-pub(super) fn parse_listen(text: &str) -> Result<(Transport, Address), Wrong> {
+/// What a command line listens at.
+pub(super) struct Listen {
+    pub(super) transport: Transport,
+    pub(super) bind: Address,
+    pub(super) path: Option<String>,
+}
+
+/// `tcp://host:port`, or `ws://host:port/path`, the listener of a command line.
+pub(super) fn parse_listen(text: &str) -> Result<Listen, Wrong> {
     let (transport, rest) =
         text.split_once("://").ok_or_else(|| Wrong::new("has no transport", LISTEN))?;
-    Ok((choose(transport, &TRANSPORTS)?, parse_bind(rest)?))
+    let transport = choose(transport, &TRANSPORTS)?;
+    let (rest, path) = match rest.find('/').filter(|_| transport.has_path()) {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let path = Some(path.to_owned()).filter(|path| !path.is_empty());
+    Ok(Listen { transport, bind: parse_bind(rest)?, path })
+}
+
+/// The path of WebSocket: what may stand in a request as it is. No query, in which people put secrets.
+pub(super) fn parse_path(text: &str) -> Result<String, Wrong> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte);
+    if !text.starts_with('/') || !text.bytes().all(legal) {
+        return Err(Wrong::new("has a path that can't be one", PATH));
+    }
+    Ok(text.to_owned())
 }
 
 /// A host alone: a name or an address, without brackets.
@@ -75,17 +104,32 @@ pub(super) fn parse_url(text: &str) -> Result<Url, Wrong> {
             "remove them; they are variables of the upstream's dialect",
         ));
     }
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.contains(['/', '?']) {
-        return Err(Wrong::new("has a path, which MQTT over TCP doesn't know", URL));
-    }
+    let (rest, path) = split_path(rest, scheme)?;
     let (host, port) = split(rest, URL)?;
     let host = check_host(host, URL)?;
     let port = port.map_or(Ok(scheme.port()), |port| parse_port(port, URL))?;
     if port == 0 {
         return Err(Wrong::new("has port 0, to which nobody can connect", URL));
     }
-    Ok(Url { scheme, address: Address { host, port } })
+    Ok(Url { scheme, address: Address { host, port }, path })
+}
+
+/// What stands before the path, and the path, of which only WebSocket has one.
+fn split_path(rest: &str, scheme: Scheme) -> Result<(&str, Option<String>), Wrong> {
+    if !scheme.has_path() {
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?']) {
+            return Err(Wrong::new("has a path, which only WebSocket knows", URL));
+        }
+        return Ok((rest, None));
+    }
+    match rest.find(['/', '?']) {
+        None => Ok((rest, Some(DEFAULT_PATH.to_owned()))),
+        Some(at) => {
+            let (rest, path) = rest.split_at(at);
+            Ok((rest, Some(parse_path(path)?)))
+        }
+    }
 }
 
 /// Host and, after the last colon, port.
@@ -244,21 +288,32 @@ mod tests {
             ("mqtt://h:7/", "mqtt://h:7"),
             ("mqtt://[::1]", "mqtt://[::1]:1883"),
             ("mqtts://h", "mqtts://h:8883"),
+            ("ws://h", "ws://h:80/mqtt"),
+            ("wss://h/", "wss://h:443/"),
+            ("wss://[::1]:9/a/b", "wss://[::1]:9/a/b"),
         ] {
             assert_eq!(parse_url(text).map(|url| url.to_string()), Ok(printed.to_owned()));
         }
         for (text, message) in [
             ("h:1883", "has no scheme"),
-            ("wss://h", "`wss` is not available in this version"),
+            ("quic://h", "`quic` is not available in this version"),
+            ("ws://h?x=secret", "has a path that can't be one"),
+            ("wss://h/a b", "has a path that can't be one"),
+            ("wss://h/mqtt?x=secret", "has a path that can't be one"),
             ("mqqt://h", "`mqqt` is not known"),
             ("mqtt://u:secret@h", "has credentials in it"),
-            ("mqtt://h/path", "has a path, which MQTT over TCP doesn't know"),
+            ("mqtt://h/path", "has a path, which only WebSocket knows"),
             ("mqtt://h:0", "has port 0, to which nobody can connect"),
             ("mqtt://", "has no host"),
         ] {
             assert_eq!(parse_url(text).expect_err(text).message, message, "{text}");
         }
-        assert_eq!(parse_listen("127.0.0.1:1").unwrap_err().message, "has no transport");
-        assert!(parse_listen("tcp://127.0.0.1:1").is_ok());
+        let listen =
+            |text| parse_listen(text).map(|listen| listen.path).map_err(|wrong| wrong.message);
+        assert_eq!(listen("127.0.0.1:1").unwrap_err(), "has no transport");
+        assert_eq!(listen("tcp://127.0.0.1:1"), Ok(None));
+        assert_eq!(listen("ws://127.0.0.1:1"), Ok(None));
+        assert_eq!(listen("wss://127.0.0.1:1/a/b"), Ok(Some("/a/b".to_owned())));
+        assert!(listen("tcp://127.0.0.1:1/a").is_err());
     }
 }

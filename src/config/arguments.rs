@@ -82,20 +82,22 @@ pub fn from_arguments(
     let (device, upstream) = write_sides(arguments, &mut outside, &faults);
     // The listener's address is written with its transport, which a file has in a key of its own.
     let listen = Place::flag("--listen");
-    let bind = faults.check(&listen, parse_listen(&arguments.listen));
-    let is_read = bind.is_some();
+    let listened = faults.check(&listen, parse_listen(&arguments.listen));
     let written = Written {
         proxy: Proxy::default(),
         limits: SessionLimits::default(),
         admin: arguments.admin.clone().map(|bind| Said::flag("--admin", bind)),
         listeners: vec![WrittenListener {
             name: Some(Said::flag("--listen", NAME.to_owned())),
-            bind: bind.map(|(_, bind)| Said { value: bind.to_string(), place: listen }),
-            transport: arguments
-                .listen
-                .split_once("://")
-                .filter(|_| is_read)
-                .map(|(word, _)| Said::flag("--listen", word.to_owned())),
+            bind: listened
+                .as_ref()
+                .map(|listened| Said { value: listened.bind.to_string(), place: listen.clone() }),
+            transport: listened
+                .as_ref()
+                .map(|listened| Said::flag("--listen", listened.transport.word().to_owned())),
+            path: listened
+                .and_then(|listened| listened.path)
+                .map(|path| Said { value: path, place: listen }),
             tls: write_listener_tls(arguments, &faults),
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
             on_refusal: OnRefusal::AckAndDrop,

@@ -8,7 +8,7 @@ use crate::session::{SessionLimits, SessionPlan};
 use crate::translate::Identity;
 
 use super::access::mean_access;
-use super::address::{Address, parse_bind, parse_url};
+use super::address::{Address, DEFAULT_PATH, parse_bind, parse_path, parse_url};
 use super::faults::{Faults, Said, Wrong};
 use super::identity::{check_use, mean_identity};
 use super::model::{Access, Admin, Config, Listener, Mode, Transport, Upstream};
@@ -26,6 +26,7 @@ struct Door<'w> {
     bind: Option<Address>,
     transport: Option<Transport>,
     tls: Option<ListenerTls>,
+    path: Option<String>,
     side: Option<MeantSide>,
     /// `Some(None)`: wanted, and its faults are told.
     access: Option<Option<Access>>,
@@ -102,7 +103,32 @@ fn mean_listener<'w>(
     let side = mean_side(&written.side, outside, faults);
     let access = written.access.as_ref();
     let access = access.map(|access| mean_access(access, side.as_ref(), outside, faults));
-    Door { written, bind: written.bind.as_ref().and_then(parse), transport, tls, side, access }
+    Door {
+        written,
+        bind: written.bind.as_ref().and_then(parse),
+        transport,
+        tls,
+        path: transport.and_then(|transport| mean_path(transport, written.path.as_ref(), faults)),
+        side,
+        access,
+    }
+}
+
+/// Where WebSocket is asked for. Other transports have no path.
+fn mean_path(
+    transport: Transport,
+    written: Option<&Said<String>>,
+    faults: &Faults<'_>,
+) -> Option<String> {
+    let Some(path) = written else {
+        return transport.has_path().then(|| DEFAULT_PATH.to_owned());
+    };
+    if !transport.has_path() {
+        let remedy = "write `transport = \"ws\"` or `\"wss\"`, or remove it";
+        faults.at(&path.place, Wrong::new("is there, but only WebSocket has a path", remedy));
+        return None;
+    }
+    faults.check(&path.place, parse_path(&path.value))
 }
 
 fn mean_upstream<'w>(
@@ -189,6 +215,7 @@ fn join(
         bind: door.bind.clone()?,
         transport: door.transport?,
         tls: door.tls.clone(),
+        path: door.path.clone(),
         dialect: side.side.dialect.name.clone(),
         upstream: goal.upstream.clone()?,
         access: match &door.access {

@@ -144,6 +144,8 @@ pub struct Listener {
     pub transport: Transport,
     /// Certificates and what is asked of devices; there exactly if the transport has TLS.
     pub tls: Option<ListenerTls>,
+    /// Where devices ask for WebSocket; there exactly if that is the transport.
+    pub path: Option<String>,
     /// The name of the devices' dialect.
     pub dialect: Box<str>,
     /// Where its sessions go.
@@ -162,6 +164,7 @@ impl fmt::Debug for Listener {
             .field("bind", &self.bind)
             .field("transport", &self.transport)
             .field("tls", &self.tls)
+            .field("path", &self.path)
             .field("dialect", &self.dialect)
             .field("upstream", &self.upstream)
             .field("limits", &self.plan.limits)
@@ -201,15 +204,39 @@ pub enum Transport {
     Tcp,
     /// TLS over TCP.
     Tls,
+    /// WebSocket over TCP.
+    Ws,
+    /// WebSocket over TLS.
+    Wss,
 }
 
 impl Transport {
+    /// The word that configurations write.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
+        }
+    }
+
     /// Whether it encrypts.
     #[must_use]
     pub fn has_tls(self) -> bool {
         match self {
-            Self::Tcp => false,
-            Self::Tls => true,
+            Self::Tcp | Self::Ws => false,
+            Self::Tls | Self::Wss => true,
+        }
+    }
+
+    /// Whether it is WebSocket, which has a path.
+    #[must_use]
+    pub fn has_path(self) -> bool {
+        match self {
+            Self::Tcp | Self::Tls => false,
+            Self::Ws | Self::Wss => true,
         }
     }
 }
@@ -236,6 +263,10 @@ pub enum Scheme {
     Mqtt,
     /// `mqtts://`, TLS over TCP.
     Mqtts,
+    /// `ws://`, WebSocket over TCP.
+    Ws,
+    /// `wss://`, WebSocket over TLS.
+    Wss,
 }
 
 impl Scheme {
@@ -245,6 +276,8 @@ impl Scheme {
         match self {
             Self::Mqtt => "mqtt",
             Self::Mqtts => "mqtts",
+            Self::Ws => "ws",
+            Self::Wss => "wss",
         }
     }
 
@@ -254,6 +287,8 @@ impl Scheme {
         match self {
             Self::Mqtt => 1883,
             Self::Mqtts => 8883,
+            Self::Ws => 80,
+            Self::Wss => 443,
         }
     }
 
@@ -261,8 +296,17 @@ impl Scheme {
     #[must_use]
     pub fn has_tls(self) -> bool {
         match self {
-            Self::Mqtt => false,
-            Self::Mqtts => true,
+            Self::Mqtt | Self::Ws => false,
+            Self::Mqtts | Self::Wss => true,
+        }
+    }
+
+    /// Whether it is WebSocket, which has a path.
+    #[must_use]
+    pub fn has_path(self) -> bool {
+        match self {
+            Self::Mqtt | Self::Mqtts => false,
+            Self::Ws | Self::Wss => true,
         }
     }
 }

@@ -11,16 +11,16 @@ pub(super) type Word<T> = (&'static str, Option<T>);
 pub(super) const TRANSPORTS: [Word<Transport>; 5] = [
     ("tcp", Some(Transport::Tcp)),
     ("tls", Some(Transport::Tls)),
-    ("ws", None),
-    ("wss", None),
+    ("ws", Some(Transport::Ws)),
+    ("wss", Some(Transport::Wss)),
     ("quic", None),
 ];
 
 pub(super) const SCHEMES: [Word<Scheme>; 5] = [
     ("mqtt", Some(Scheme::Mqtt)),
     ("mqtts", Some(Scheme::Mqtts)),
-    ("ws", None),
-    ("wss", None),
+    ("ws", Some(Scheme::Ws)),
+    ("wss", Some(Scheme::Wss)),
     ("quic", None),
 ];
 
@@ -58,13 +58,13 @@ mod tests {
         };
         assert_eq!(wrong("mqtt"), Ok(Scheme::Mqtt));
         assert_eq!(
-            wrong("wss").unwrap_err(),
-            "`wss` is not available in this version; write `mqtt` or `mqtts`"
+            wrong("quic").unwrap_err(),
+            "`quic` is not available in this version; write `mqtt`, `mqtts`, `ws` or `wss`"
         );
         assert_eq!(wrong("mqqt").unwrap_err(), "`mqqt` is not known; did you mean `mqtt`?");
         assert_eq!(
             wrong("carrier-pigeon").unwrap_err(),
-            "`carrier-pigeon` is not known; write `mqtt` or `mqtts`"
+            "`carrier-pigeon` is not known; write `mqtt`, `mqtts`, `ws` or `wss`"
         );
     }
 }

@@ -91,7 +91,7 @@ impl Door {
         state.tally.opened.add(1);
         let (accepted, place) = (Instant::now(), state.enter());
         if self.reception.is_immediate() {
-            let arrival = Arrival { stream: Stream::Tcp(stream), peer };
+            let arrival = Arrival { stream: Stream::from(stream), peer };
             self.let_in(arrival, accepted, place, state);
         } else {
             let handshake = Handshake::new(self.clone(), state.clone(), place, peer, accepted);

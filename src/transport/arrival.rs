@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::Stream;
 use super::tls::{Renewal, ServerTls, TlsFault};
+use super::{Stream, websocket};
 use crate::config::Listener;
 
 /// How a listener's connections become byte streams.
 #[derive(Debug)]
 pub struct Reception {
     tls: Option<Arc<ServerTls>>,
+    /// Where WebSocket is asked for, if it has to be.
+    path: Option<Box<str>>,
 }
 
 /// A connection that can speak MQTT.
@@ -41,13 +43,13 @@ impl Reception {
             None => None,
         };
         tls.iter().for_each(|tls| renewal.watch_server(tls));
-        Ok(Self { tls })
+        Ok(Self { tls, path: listener.path.as_deref().map(Into::into) })
     }
 
     /// Whether a connection is ready as it comes.
     #[must_use]
     pub fn is_immediate(&self) -> bool {
-        self.tls.is_none()
+        self.tls.is_none() && self.path.is_none()
     }
 
     /// Does what has to be done before MQTT. The caller bounds the time, and may drop the future.
@@ -56,8 +58,12 @@ impl Reception {
     /// When the peer does something else, or is gone.
     pub async fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
         let stream = match &self.tls {
-            None => Stream::Tcp(stream),
-            Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await?)),
+            None => Stream::from(stream),
+            Some(tls) => Stream::from(tls.accept(stream).await?),
+        };
+        let stream = match &self.path {
+            None => stream,
+            Some(path) => websocket::accept(stream, path).await?.into(),
         };
         Ok(Arrival { stream, peer })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::tls::{ClientTls, Renewal, TlsFault};
-use super::{Stream, tcp};
+use super::{Stream, tcp, websocket};
 use crate::config::{Address, Upstream};
 
 /// Opens connections to one upstream.
@@ -13,6 +13,8 @@ use crate::config::{Address, Upstream};
 pub struct Connector {
     address: Address,
     tls: Option<Arc<ClientTls>>,
+    /// Where WebSocket is asked for, if it has to be.
+    path: Option<Box<str>>,
 }
 
 impl Connector {
@@ -31,7 +33,7 @@ impl Connector {
             None => None,
         };
         tls.iter().for_each(|tls| renewal.watch_client(tls));
-        Ok(Self { address, tls })
+        Ok(Self { address, tls, path: upstream.url.path.as_deref().map(Into::into) })
     }
 
     /// Opens a connection. The caller bounds the time.
@@ -40,9 +42,12 @@ impl Connector {
     /// When nobody answers, or the answer is not to be trusted.
     pub async fn connect(&self) -> io::Result<Stream> {
         let stream = tcp::connect(&self.address).await?;
-        Ok(match &self.tls {
-            Some(tls) => Stream::Tls(Box::new(tls.connect(stream).await?)),
-            None => Stream::Tcp(stream),
-        })
+        let stream = match &self.tls {
+            Some(tls) => Stream::from(tls.connect(stream).await?),
+            None => Stream::from(stream),
+        };
+        let Some(path) = &self.path else { return Ok(stream) };
+        let authority = self.address.to_string();
+        Ok(websocket::connect(stream, &authority, path).await?.into())
     }
 }

@@ -7,10 +7,12 @@ mod connector;
 mod stream;
 mod tcp;
 mod tls;
+mod websocket;
 
 pub use arrival::{Arrival, Reception};
 pub use connector::Connector;
-pub use stream::Stream;
+pub use stream::{Over, Stream};
 pub(crate) use tcp::prepare;
 pub use tcp::{Listening, bind};
 pub use tls::{DeviceCertificate, Renewal, TlsFault, Trigger};
+pub use websocket::WebSocket;

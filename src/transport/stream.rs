@@ -8,15 +8,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::DeviceCertificate;
+use super::{DeviceCertificate, WebSocket};
 
 /// An open connection.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
-    /// TLS over TCP. In a box: its state is five times as large as all the rest of a session's connection.
+    /// Something over TCP.
+    Over(Over),
+}
+
+/// What carries bytes over TCP. In boxes: the state is up to forty times as large, and a session over TCP doesn't pay for it.
+#[derive(Debug)]
+pub enum Over {
+    /// TLS.
     Tls(Box<TlsStream<TcpStream>>),
+    /// WebSocket, over TCP or TLS.
+    WebSocket(Box<WebSocket>),
 }
 
 impl Stream {
@@ -25,23 +34,25 @@ impl Stream {
     pub fn certificate(&self) -> Option<DeviceCertificate> {
         match self {
             Stream::Tcp(_) => None,
-            Stream::Tls(stream) => DeviceCertificate::of(stream),
+            Stream::Over(Over::Tls(stream)) => DeviceCertificate::of(stream),
+            Stream::Over(Over::WebSocket(stream)) => stream.inner().certificate(),
         }
     }
 
-    /// Reads into `buffer`. `Ok(0)`: the peer sends no more. One call is one `recv`: a short read tells
+    /// Reads into `buffer`. `Ok(0)`: the peer sends no more. Over TCP one call is one `recv`: a short read tells
     /// tokio that the socket is empty, so nobody asks it again before the next wake-up.
     pub fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut read = ReadBuf::new(buffer);
-        let outcome = match self {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(context, &mut read),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(context, &mut read),
-        };
-        outcome.map_ok(|()| read.filled().len())
+        match self {
+            Stream::Tcp(stream) => read(stream, context, buffer),
+            Stream::Over(over) => match over {
+                Over::Tls(stream) => read(&mut **stream, context, buffer),
+                Over::WebSocket(stream) => stream.poll_read(context, buffer),
+            },
+        }
     }
 
     /// Writes from `bytes`; how many were taken. Taken is not yet sent, unless it is TCP: [`Stream::poll_flush`].
@@ -52,19 +63,14 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Stream::Over(over) => match over {
+                Over::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+                Over::WebSocket(stream) => stream.poll_write(context, bytes),
+            },
         }
     }
 
-    /// Sends what was taken and waits in the transport. Of TCP nothing does.
-    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Stream::Tcp(_) => Poll::Ready(Ok(())),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    /// Writes from several pieces in one call, where the transport can; how many bytes were taken.
+    /// Writes from several pieces in one call; how many bytes were taken.
     pub fn poll_write_vectored(
         &mut self,
         context: &mut Context<'_>,
@@ -72,7 +78,21 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+            Stream::Over(over) => match over {
+                Over::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
+                Over::WebSocket(stream) => stream.poll_write_vectored(context, pieces),
+            },
+        }
+    }
+
+    /// Sends what was taken and waits in the transport. Of TCP nothing does.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Tcp(_) => Poll::Ready(Ok(())),
+            Stream::Over(over) => match over {
+                Over::Tls(stream) => Pin::new(stream).poll_flush(context),
+                Over::WebSocket(stream) => stream.poll_flush(context),
+            },
         }
     }
 
@@ -80,7 +100,37 @@ impl Stream {
     pub fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Over(over) => match over {
+                Over::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+                Over::WebSocket(stream) => stream.poll_shutdown(context),
+            },
         }
+    }
+}
+
+fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    context: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut read = ReadBuf::new(buffer);
+    Pin::new(stream).poll_read(context, &mut read).map_ok(|()| read.filled().len())
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        Stream::Tcp(stream)
+    }
+}
+
+impl From<TlsStream<TcpStream>> for Stream {
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        Stream::Over(Over::Tls(Box::new(stream)))
+    }
+}
+
+impl From<WebSocket> for Stream {
+    fn from(stream: WebSocket) -> Self {
+        Stream::Over(Over::WebSocket(Box::new(stream)))
     }
 }

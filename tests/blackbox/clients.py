@@ -149,6 +149,7 @@ class Paho(Client):
                 client_id=self.client_id,
                 protocol=self.version,
                 reconnect_on_failure=False,
+                transport="websockets" if self.transport in ("ws", "wss") else "tcp",
                 **options,
             )
         c = self.paho
@@ -169,7 +170,7 @@ class Paho(Client):
         extra = {}
         if self.version == 5:
             extra = {"clean_start": clean, "properties": set_properties(PacketTypes.CONNECT, properties)}
-        if self.transport == "tls":
+        if self.transport in ("tls", "wss"):
             c.tls_set(ca_certs=papers().ca)
         c.connect(HOST, self.port, keepalive=keep_alive, **extra)
         c.loop_start()
@@ -233,6 +234,8 @@ class Paho(Client):
             return
         live = c.socket()
         if live:
+            # paho's WebSocket has no call for it.
+            live = getattr(live, "_socket", live)
             try:
                 live.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -344,8 +347,11 @@ class MqttJs(Client):
         self.node.clients[self.name] = self
         self.subacks = queue.Queue()
         options = {"clientId": self.client_id, "clean": clean, "keepalive": keep_alive, "protocolVersion": self.version}
-        if self.transport == "tls":
-            options |= {"protocol": "mqtts", "ca": {"hex": papers().ca.read_bytes().hex()}}
+        options["protocol"] = {"tcp": "mqtt", "tls": "mqtts"}.get(self.transport, self.transport)
+        if self.transport in ("ws", "wss"):
+            options["path"] = "/mqtt"
+        if self.transport in ("tls", "wss"):
+            options["ca"] = {"hex": papers().ca.read_bytes().hex()}
         if username is not None:
             options |= {"username": username, "password": password}
         if properties:

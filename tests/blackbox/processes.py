@@ -170,6 +170,8 @@ class Mosquitto:
             return ""
         self.carried = free_port()
         lines = [f"listener {self.carried} {HOST}"]
+        if transport in ("ws", "wss"):
+            lines.append("protocol websockets")
         if transport in ("tls", "wss"):
             p = papers()
             lines += [f"certfile {p.certificate}", f"keyfile {p.key}"]
@@ -219,7 +221,7 @@ class Proxy:
     `haproxy` changes nothing and so has to pass; `faulty:MODE` (faulty.py) breaks one promise, and tests have to fail.
     """
 
-    SCHEMES = {"tcp": "mqtt", "tls": "mqtts"}
+    SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss"}
 
     def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls=""):
         """`mqtt`: the version that the upstream speaks, where it isn't any; `device`, `broker`: the transport on each side; `tls`: the

@@ -20,7 +20,10 @@ from processes import DEADLINE, Mosquitto, Proxy
 from stage import perform
 
 # Devices' side, broker's side, and the clients that know it.
-TRANSPORTS = [("tls", "tcp"), ("tcp", "tls"), ("tls", "tls")]
+TRANSPORTS = [("tls", "tcp"), ("tcp", "tls"), ("ws", "tcp"), ("tcp", "ws"), ("wss", "wss")]
+# Mosquitto 2.0.11 never delivers a message of 1 MiB over its own WebSocket listener, whoever the client is, with or without a proxy. Such
+# messages over WebSocket in both directions are in tests/transport_websocket.rs.
+TOO_LARGE_FOR_MOSQUITTO = ("test_1_mib", "test_every_length_of_remaining_length")
 KINDS = ("paho-v5", "paho-v311", "mqttjs-v5", "mqttjs-v311")
 
 
@@ -33,6 +36,8 @@ def rows():
             if not kinds or "puppet" in played.broker_options:
                 continue
             for number, transports in enumerate(TRANSPORTS):
+                if transports[1] in ("ws", "wss") and name in TOO_LARGE_FOR_MOSQUITTO:
+                    continue
                 start = int(hashlib.sha256(name.encode()).hexdigest(), 16)
                 kind = kinds[(start + number) % len(kinds)]
                 for case in played.cases or [None]:
