@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::config::Upstream;
-use crate::transport::{Connector, Renewal, Stream, TlsFault};
+use crate::transport::{Caller, Connector, Renewal, Stream, TlsFault};
 
 /// An upstream, and who is on the way to it. All shards share it.
 #[derive(Debug)]
@@ -42,13 +42,23 @@ impl Reach {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Whether the upstream is told whose connection it is.
+    #[must_use]
+    pub fn names_caller(&self) -> bool {
+        self.connector.names_caller()
+    }
 }
 
-/// Opens a connection to an upstream. The session bounds the time, waiting included.
-pub fn open(reach: Arc<Reach>) -> Pin<Box<dyn Future<Output = io::Result<Stream>>>> {
+/// Opens a connection to an upstream. The session bounds the time, waiting included. `caller`: whose connection it is, if
+/// the upstream is to be told.
+pub fn open(
+    reach: Arc<Reach>,
+    caller: Option<Caller>,
+) -> Pin<Box<dyn Future<Output = io::Result<Stream>>>> {
     Box::pin(async move {
         let turn = reach.openings.acquire().await;
-        let stream = reach.connector.connect().await;
+        let stream = reach.connector.connect(caller).await;
         drop(turn);
         stream
     })

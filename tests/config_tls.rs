@@ -161,6 +161,30 @@ fn websocket_has_a_path_and_others_have_none() {
 }
 
 #[test]
+fn the_proxy_protocol_is_required_or_written() {
+    use interlingua::config::{ProxyHeader, ProxyProtocol};
+    let meant = |listener: &str, upstream: &str| {
+        let config = load("t.toml", &text(listener, "mqtt://h", upstream), &mut outside);
+        let listener = config.expect("sound").listeners.remove(0);
+        (listener.proxy_protocol, listener.upstream.proxy_protocol)
+    };
+    assert_eq!(meant("", ""), (ProxyHeader::Off, None));
+    assert_eq!(
+        meant("proxy_protocol = 'require'", "proxy_protocol = 'v1'"),
+        (ProxyHeader::Required, Some(ProxyProtocol::V1))
+    );
+    assert_eq!(
+        meant("proxy_protocol = 'off'", "proxy_protocol = 'v2'"),
+        (ProxyHeader::Off, Some(ProxyProtocol::V2))
+    );
+    check(
+        &text("proxy_protocol = 'v2'", "mqtt://h", "proxy_protocol = 'require'"),
+        "t.toml:6: listener[0].proxy_protocol: `v2` is not known; write `off` or `require`\n\
+         t.toml:11: upstream[0].proxy_protocol: `require` is not known; write `off`, `v1` or `v2`\n",
+    );
+}
+
+#[test]
 fn the_command_line_says_the_same() {
     let mut arguments = Arguments {
         listen: "tls://127.0.0.1:8883".to_owned(),

@@ -11,7 +11,7 @@ use super::address::parse_listen;
 use super::faults::{Faults, Place, Said, Wrong, outcome};
 use super::identity::{check_use, mean_identity};
 use super::meaning::mean;
-use super::model::{Config, Proxy};
+use super::model::{Config, Proxy, ProxyHeader};
 use super::outside::{Lookup, Outside};
 use super::pair::compile_pair;
 use super::payload::payload_of_flags;
@@ -98,6 +98,7 @@ pub fn from_arguments(
             path: listened
                 .and_then(|listened| listened.path)
                 .map(|path| Said { value: path, place: listen }),
+            proxy_protocol: ProxyHeader::Off,
             tls: write_listener_tls(arguments, &faults),
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
             on_refusal: OnRefusal::AckAndDrop,
@@ -108,6 +109,7 @@ pub fn from_arguments(
             name: Some(Said::flag("--upstream", NAME.to_owned())),
             url: Some(Said::flag("--upstream", arguments.upstream.clone())),
             mode: None,
+            proxy_protocol: None,
             tls: arguments.upstream_ca.as_ref().map(|ca| {
                 let ca = Said::flag("--upstream-ca", ca.clone());
                 WrittenTls::of_flags(ca.place.clone(), Vec::new(), Some(ca))

@@ -156,6 +156,7 @@ fn mean_upstream<'w>(
         (Some(name), Some(url), Some(mode), Some(side)) => Some(Upstream {
             name: name.value.clone(),
             url,
+            proxy_protocol: written.proxy_protocol,
             tls,
             dialect: side.side.dialect.name.clone(),
             mode,
@@ -214,6 +215,7 @@ fn join(
         name: door.written.name.as_ref()?.value.clone(),
         bind: door.bind.clone()?,
         transport: door.transport?,
+        proxy_protocol: door.written.proxy_protocol,
         tls: door.tls.clone(),
         path: door.path.clone(),
         dialect: side.side.dialect.name.clone(),

@@ -37,8 +37,8 @@ mod written;
 pub use address::{Address, Url};
 pub use arguments::{Arguments, from_arguments, pair_from_arguments};
 pub use model::{
-    Access, Admin, Config, Listener, LogFormat, LogLevel, Mode, Proxy, Scheme, Shards, Transport,
-    Upstream,
+    Access, Admin, Config, Listener, LogFormat, LogLevel, Mode, Proxy, ProxyHeader, ProxyProtocol,
+    Scheme, Shards, Transport, Upstream,
 };
 pub use outside::Lookup;
 pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, TlsVersion, UpstreamTls};

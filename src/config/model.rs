@@ -142,6 +142,8 @@ pub struct Listener {
     pub bind: Address,
     /// What carries MQTT to it.
     pub transport: Transport,
+    /// Whether a balancer says whose connection it is.
+    pub proxy_protocol: ProxyHeader,
     /// Certificates and what is asked of devices; there exactly if the transport has TLS.
     pub tls: Option<ListenerTls>,
     /// Where devices ask for WebSocket; there exactly if that is the transport.
@@ -163,6 +165,7 @@ impl fmt::Debug for Listener {
             .field("name", &self.name)
             .field("bind", &self.bind)
             .field("transport", &self.transport)
+            .field("proxy_protocol", &self.proxy_protocol)
             .field("tls", &self.tls)
             .field("path", &self.path)
             .field("dialect", &self.dialect)
@@ -241,6 +244,35 @@ impl Transport {
     }
 }
 
+/// Whether connections begin with a header of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyHeader {
+    /// No. One that comes all the same is no MQTT.
+    #[default]
+    Off,
+    /// Each does, of version 1 or 2.
+    Required,
+}
+
+impl ProxyHeader {
+    pub(super) const WORDS: [(&'static str, Self); 2] =
+        [("off", Self::Off), ("require", Self::Required)];
+}
+
+/// A version of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
+impl ProxyProtocol {
+    pub(super) const WORDS: [(&'static str, Option<Self>); 3] =
+        [("off", None), ("v1", Some(Self::V1)), ("v2", Some(Self::V2))];
+}
+
 /// The broker behind listeners.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
@@ -248,6 +280,8 @@ pub struct Upstream {
     pub name: String,
     /// Where it is.
     pub url: Url,
+    /// How the broker, or the balancer in front of it, is told whose connection it is.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Whom to trust there, and what to show; there exactly if the URL's scheme has TLS.
     pub tls: Option<UpstreamTls>,
     /// The name of its dialect.

@@ -7,7 +7,7 @@ use crate::translate::PayloadOptions;
 
 use super::access::{WrittenAccess, read_access};
 use super::faults::{Place, Said};
-use super::model::Proxy;
+use super::model::{Proxy, ProxyHeader, ProxyProtocol};
 use super::payload::read_payload;
 use super::proxy::{read_limits, read_proxy};
 use super::tls::{WrittenTls, read_listener_tls, read_upstream_tls};
@@ -29,6 +29,7 @@ pub(super) struct WrittenListener {
     pub(super) transport: Option<Said<String>>,
     pub(super) tls: Option<WrittenTls>,
     pub(super) path: Option<Said<String>>,
+    pub(super) proxy_protocol: ProxyHeader,
     pub(super) upstream: Option<Said<String>>,
     pub(super) on_refusal: OnRefusal,
     pub(super) access: Option<WrittenAccess>,
@@ -40,6 +41,7 @@ pub(super) struct WrittenUpstream {
     pub(super) name: Option<Said<String>>,
     pub(super) url: Option<Said<String>>,
     pub(super) mode: Option<Said<String>>,
+    pub(super) proxy_protocol: Option<ProxyProtocol>,
     pub(super) tls: Option<WrittenTls>,
     pub(super) side: WrittenSide,
 }
@@ -132,6 +134,10 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
         transport: text(&mut table, "transport"),
         tls: table.table("tls").map(read_listener_tls),
         path: text(&mut table, "path"),
+        proxy_protocol: table
+            .word("proxy_protocol", &ProxyHeader::WORDS)
+            .map(|word| word.value)
+            .unwrap_or_default(),
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
         access,
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
@@ -146,6 +152,9 @@ fn read_upstream(mut table: Table<'_>) -> WrittenUpstream {
         name: required(&mut table, "name", "name it, as in `name = \"cloud\"`"),
         url: required(&mut table, "url", "write where it is: `url = \"mqtt://host:1883\"`"),
         mode: text(&mut table, "mode"),
+        proxy_protocol: table
+            .word("proxy_protocol", &ProxyProtocol::WORDS)
+            .and_then(|word| word.value),
         tls: table.table("tls").map(read_upstream_tls),
         side: WrittenSide {
             versions: read_versions(&mut table),

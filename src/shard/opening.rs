@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::gate::Checking;
-use crate::transport::Stream;
+use crate::transport::{Caller, Stream};
 use crate::upstream;
 
 use super::accept::Door;
@@ -55,9 +55,20 @@ impl Connection {
         true
     }
 
+    /// Whose connection the upstream's is, where that is to be told.
+    fn caller(&self) -> Option<Caller> {
+        if !self.about.door.upstream.names_caller() {
+            return None;
+        }
+        let source = self.about.peer;
+        // A device that is gone has no address any more; what it came to hardly matters then.
+        let destination = self.device.local_addr().unwrap_or(source);
+        Some(Caller { source, destination })
+    }
+
     /// Opens the connection, after the session that waits under the same client identifier has made way.
     fn open_upstream(&mut self, context: &Context<'_>) -> Connecting {
-        let open = upstream::open(self.about.door.upstream.clone());
+        let open = upstream::open(self.about.door.upstream.clone(), self.caller());
         let client_identifier = self.session.upstream_identifier();
         if client_identifier.is_empty() {
             return open;

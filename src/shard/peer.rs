@@ -1,6 +1,7 @@
 //! One side of a connection: its stream, the bytes that wait to be parsed, the bytes that wait to be sent.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use crate::transport::{DeviceCertificate, Stream};
@@ -30,6 +31,11 @@ pub(crate) enum Read {
 impl Peer {
     pub(crate) fn new(stream: Stream) -> Self {
         Self { stream, tail: Vec::new(), out: None, closed: false, shut: false }
+    }
+
+    /// Our end's address.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
     }
 
     /// What a device has shown.

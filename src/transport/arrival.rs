@@ -8,12 +8,13 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::tls::{Renewal, ServerTls, TlsFault};
-use super::{Stream, websocket};
-use crate::config::Listener;
+use super::{Stream, proxy_protocol, websocket};
+use crate::config::{Listener, ProxyHeader};
 
 /// How a listener's connections become byte streams.
 #[derive(Debug)]
 pub struct Reception {
+    header: ProxyHeader,
     tls: Option<Arc<ServerTls>>,
     /// Where WebSocket is asked for, if it has to be.
     path: Option<Box<str>>,
@@ -24,7 +25,7 @@ pub struct Reception {
 pub struct Arrival {
     /// Its bytes.
     pub stream: Stream,
-    /// Whose it is.
+    /// Whose it is: where the PROXY protocol is spoken, whom the balancer names.
     pub peer: SocketAddr,
 }
 
@@ -43,20 +44,28 @@ impl Reception {
             None => None,
         };
         tls.iter().for_each(|tls| renewal.watch_server(tls));
-        Ok(Self { tls, path: listener.path.as_deref().map(Into::into) })
+        Ok(Self {
+            header: listener.proxy_protocol,
+            tls,
+            path: listener.path.as_deref().map(Into::into),
+        })
     }
 
     /// Whether a connection is ready as it comes.
     #[must_use]
     pub fn is_immediate(&self) -> bool {
-        self.tls.is_none() && self.path.is_none()
+        self.header == ProxyHeader::Off && self.tls.is_none() && self.path.is_none()
     }
 
     /// Does what has to be done before MQTT. The caller bounds the time, and may drop the future.
     ///
     /// # Errors
     /// When the peer does something else, or is gone.
-    pub async fn welcome(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
+    pub async fn welcome(&self, mut stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
+        let peer = match self.header {
+            ProxyHeader::Off => peer,
+            ProxyHeader::Required => proxy_protocol::read(&mut stream).await?.unwrap_or(peer),
+        };
         let stream = match &self.tls {
             None => Stream::from(stream),
             Some(tls) => Stream::from(tls.accept(stream).await?),

@@ -4,14 +4,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::io::AsyncWriteExt;
+
 use super::tls::{ClientTls, Renewal, TlsFault};
-use super::{Stream, tcp, websocket};
-use crate::config::{Address, Upstream};
+use super::{Caller, Stream, proxy_protocol, tcp, websocket};
+use crate::config::{Address, ProxyProtocol, Upstream};
 
 /// Opens connections to one upstream.
 #[derive(Debug)]
 pub struct Connector {
     address: Address,
+    /// How the broker is told whose connection it is.
+    proxy_protocol: Option<ProxyProtocol>,
     tls: Option<Arc<ClientTls>>,
     /// Where WebSocket is asked for, if it has to be.
     path: Option<Box<str>>,
@@ -33,15 +37,25 @@ impl Connector {
             None => None,
         };
         tls.iter().for_each(|tls| renewal.watch_client(tls));
-        Ok(Self { address, tls, path: upstream.url.path.as_deref().map(Into::into) })
+        let path = upstream.url.path.as_deref().map(Into::into);
+        Ok(Self { address, proxy_protocol: upstream.proxy_protocol, tls, path })
     }
 
-    /// Opens a connection. The caller bounds the time.
+    /// Whether the broker is told whose connection it is.
+    #[must_use]
+    pub fn names_caller(&self) -> bool {
+        self.proxy_protocol.is_some()
+    }
+
+    /// Opens a connection. Who calls bounds the time. `caller`: whose connection it is, if the broker is to be told.
     ///
     /// # Errors
     /// When nobody answers, or the answer is not to be trusted.
-    pub async fn connect(&self) -> io::Result<Stream> {
-        let stream = tcp::connect(&self.address).await?;
+    pub async fn connect(&self, caller: Option<Caller>) -> io::Result<Stream> {
+        let mut stream = tcp::connect(&self.address).await?;
+        if let (Some(version), Some(caller)) = (self.proxy_protocol, caller) {
+            stream.write_all(&proxy_protocol::write(version, caller)?).await?;
+        }
         let stream = match &self.tls {
             Some(tls) => Stream::from(tls.connect(stream).await?),
             None => Stream::from(stream),

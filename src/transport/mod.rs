@@ -4,6 +4,7 @@
 
 mod arrival;
 mod connector;
+mod proxy_protocol;
 mod stream;
 mod tcp;
 mod tls;
@@ -11,6 +12,7 @@ mod websocket;
 
 pub use arrival::{Arrival, Reception};
 pub use connector::Connector;
+pub use proxy_protocol::Caller;
 pub use stream::{Over, Stream};
 pub(crate) use tcp::prepare;
 pub use tcp::{Listening, bind};

@@ -1,6 +1,7 @@
 //! A byte stream over any transport. One more transport is one more variant.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -29,6 +30,18 @@ pub enum Over {
 }
 
 impl Stream {
+    /// Our end's address.
+    ///
+    /// # Errors
+    /// When the system doesn't know it any more.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Stream::Tcp(stream) => stream.local_addr(),
+            Stream::Over(Over::Tls(stream)) => stream.get_ref().0.local_addr(),
+            Stream::Over(Over::WebSocket(stream)) => stream.inner().local_addr(),
+        }
+    }
+
     /// What a device has shown. It is taken apart when it is asked for: not for each message.
     #[must_use]
     pub fn certificate(&self) -> Option<DeviceCertificate> {

@@ -223,9 +223,9 @@ class Proxy:
 
     SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss"}
 
-    def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls=""):
+    def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls="", listener="", upstream_lines=""):
         """`mqtt`: the version that the upstream speaks, where it isn't any; `device`, `broker`: the transport on each side; `tls`: the
-        listener's certificates, where they aren't the usual ones."""
+        listener's certificates, where they aren't the usual ones; `listener`, `upstream_lines`: further keys."""
         self.folder = None
         stand_in = os.environ.get("BLACKBOX_STAND_IN", "")
         if stand_in and (device, broker) != ("tcp", "tcp"):
@@ -251,9 +251,9 @@ class Proxy:
             config.write_text(
                 "[limits]\npacket_size_max = 268435460\n"
                 f"[[listener]]\nname = 'device'\nbind = '{HOST}:0'\ndialect = 'plain'\nupstream = 'broker'\n"
-                f"transport = '{device}'\n" + listener_tls
+                f"transport = '{device}'\n" + listener + listener_tls
                 + f"[[upstream]]\nname = 'broker'\nurl = '{self.SCHEMES[broker]}://{HOST}:{upstream}'\ndialect = 'plain'\n"
-                + (f"mqtt = ['{mqtt}']\n" if mqtt else "") + upstream_tls
+                + (f"mqtt = ['{mqtt}']\n" if mqtt else "") + upstream_lines + upstream_tls
             )
             self._announced([binary, "serve", "--config", str(config)])
 
@@ -267,16 +267,8 @@ class Proxy:
             raise RuntimeError("the proxy did not start:\n" + self.process.output()) from None
 
     def _haproxy(self, upstream: int):
-        listening = socket.create_server((HOST, 0))
-        self.port = listening.getsockname()[1]
-        self.folder = tempfile.mkdtemp(prefix="blackbox-")
-        config = pathlib.Path(self.folder) / "haproxy.cfg"
-        config.write_text(
-            "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n"
-            f"listen l\n bind fd@{listening.fileno()}\n server s {HOST}:{upstream}\n"
-        )
-        self.process = Process("proxy", [find("haproxy"), "-db", "-f", str(config)], inherit=[listening.fileno()])
-        listening.close()
+        balancer = Balancer(upstream)
+        self.port, self.folder, self.process = balancer.port, balancer.folder, balancer.process
 
     def stop(self):
         """End it. It has to be alive until now, must not have panicked, and has to obey SIGTERM."""
@@ -287,3 +279,23 @@ class Proxy:
         trouble = [line for line in self.process.lines if "panicked" in line or line == "(had to be killed)"]
         assert alive, f"the proxy ended by itself with status {status}"
         assert not trouble, f"the proxy: {trouble}"
+
+
+class Balancer:
+    """HAProxy in TCP mode, which may speak the PROXY protocol: `bind` and `server` are further words of those lines."""
+
+    def __init__(self, upstream: int, bind="", server=""):
+        listening = socket.create_server((HOST, 0))
+        self.port = listening.getsockname()[1]
+        self.folder = tempfile.mkdtemp(prefix="blackbox-")
+        config = pathlib.Path(self.folder) / "haproxy.cfg"
+        config.write_text(
+            "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n"
+            f"listen l\n bind fd@{listening.fileno()} {bind}\n server s {HOST}:{upstream} {server}\n"
+        )
+        self.process = Process("proxy", [find("haproxy"), "-db", "-f", str(config)], inherit=[listening.fileno()])
+        listening.close()
+
+    def stop(self):
+        self.process.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)

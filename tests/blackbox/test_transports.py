@@ -16,7 +16,8 @@ import test_publish
 import test_session
 import test_subscribe
 from papers import papers
-from processes import DEADLINE, Mosquitto, Proxy
+from clients import make
+from processes import DEADLINE, Balancer, Mosquitto, Proxy
 from stage import perform
 
 # Devices' side, broker's side, and the clients that know it.
@@ -99,3 +100,32 @@ def test_certificates_are_read_again_at_sighup(tmp_path):
         assert stage.shown() in new[0].read_text()
     finally:
         stage.stop()
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("transport", ["tcp", "tls", "wss"])
+def test_haproxy_says_and_is_told_whose_connection_it_is(version, transport):
+    """HAProxy on both sides: what it writes is read, what it reads is written, and the log has the device's own address."""
+    broker = Mosquitto()
+    stages = [broker]
+    try:
+        behind = Balancer(broker.port, bind="accept-proxy")
+        stages.append(behind)
+        upstream = f"proxy_protocol = '{version}'\n"
+        proxy = Proxy(behind.port, device=transport, listener="proxy_protocol = 'require'\n", upstream_lines=upstream)
+        stages.append(proxy)
+        front = Balancer(proxy.port, server="send-proxy" if version == "v1" else "send-proxy-v2")
+        stages.append(front)
+        device = make("paho-v5", front.port, "dev")
+        device.transport = transport
+        assert device.connect()["code"] == 0
+        live = device.paho.socket()
+        address = getattr(live, "_socket", live).getsockname()
+        assert device.subscribe("a", qos=1) == [1]
+        device.publish("a", b"there and back", qos=1)
+        assert device.next()["payload"] == b"there and back"
+        device.disconnect()
+        proxy.process.await_line(rf"session ended .*peer={address[0]}:{address[1]} ")
+    finally:
+        for one in reversed(stages):
+            one.stop()
