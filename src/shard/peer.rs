@@ -157,6 +157,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::transport::WebSocket;
 
     /// Whatever its peer has read stays nowhere, even if there is always more to send.
     #[tokio::test]
@@ -191,5 +192,34 @@ mod tests {
             peer.out(&buffers).capacity(),
             peer.backlog()
         );
+    }
+
+    /// A transport takes bytes that the socket has no room for; nobody writes behind them.
+    #[tokio::test]
+    async fn what_a_transport_has_taken_is_sent_though_nothing_waits_behind_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut reader = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        socket2::SockRef::from(&stream).set_send_buffer_size(4096).unwrap();
+        let mut peer = Peer::new(WebSocket::upgraded(stream.into()).into());
+        let buffers = Buffers::default();
+        peer.out(&buffers).resize(64 * 1024, 7);
+        let mut taken = vec![0; 1024];
+        let mut got = 0;
+        // The header of a frame of this length takes ten bytes.
+        while got < 10 + 64 * 1024 {
+            let step = std::future::poll_fn(|context| {
+                if let Poll::Ready(outcome) = peer.poll_send(context, &buffers) {
+                    outcome.unwrap();
+                }
+                assert!(peer.backlog() == 0, "the transport has not taken it");
+                let mut read = ReadBuf::new(&mut taken);
+                Pin::new(&mut reader)
+                    .poll_read(context, &mut read)
+                    .map_ok(|()| got += read.filled().len())
+            });
+            let step = tokio::time::timeout(std::time::Duration::from_secs(10), step).await;
+            step.expect("the rest is never sent").unwrap();
+        }
     }
 }

@@ -234,6 +234,8 @@ pub fn configure(folder: &Path, broker: SocketAddr, said: Said<'_>) -> Config {
 impl Stage {
     pub fn new(folder: tempfile::TempDir, said: Said<'_>) -> Self {
         let broker = TcpListener::bind("127.0.0.1:0").expect("a port");
+        // Also of `accept`: a test that fails ends.
+        socket2::SockRef::from(&broker).set_read_timeout(Some(DEADLINE)).expect("a socket");
         let config = configure(folder.path(), broker.local_addr().expect("an address"), said);
         let server =
             server::start(&config).unwrap_or_else(|errors| panic!("it starts: {errors:?}"));

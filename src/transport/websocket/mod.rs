@@ -49,6 +49,12 @@ enum Role {
 }
 
 impl WebSocket {
+    /// A device's connection behind its upgrade.
+    #[cfg(test)]
+    pub(crate) fn upgraded(inner: Stream) -> Self {
+        Self::new(inner, Role::Server, Vec::new())
+    }
+
     fn new(inner: Stream, role: Role, early: Vec<u8>) -> Self {
         let sender = match role {
             Role::Server => Sender::Client,
