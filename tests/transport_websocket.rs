@@ -187,7 +187,7 @@ fn pings_are_answered_also_before_connect() {
         assert_eq!(answer, Message::Pong("there?".into()));
     };
     is_answered(&mut device);
-    stage.join(&mut device);
+    let _broker = stage.join(&mut device);
     is_answered(&mut device);
 }
 
