@@ -101,7 +101,7 @@ fn is_refused(stage: &Stage, bytes: &[u8]) -> TcpStream {
 }
 
 #[test]
-fn attack_07_what_is_no_header_ends_the_connection_at_once() {
+fn attack_7_what_is_no_header_ends_the_connection_at_once() {
     let stage = Stage::new(folder(), REQUIRED);
     let since = Instant::now();
     let endless = [b"PROXY TCP4 ".to_vec(), vec![b'1'; 200]].concat();
@@ -125,7 +125,7 @@ fn attack_07_what_is_no_header_ends_the_connection_at_once() {
 
 /// Attack 7: who may not say who it is doesn't.
 #[test]
-fn attack_07_a_header_where_none_is_allowed_is_no_mqtt() {
+fn attack_7_a_header_where_none_is_allowed_is_no_mqtt() {
     let stage = Stage::new(folder(), Said { listener: "", ..REQUIRED });
     for header in [BINARY, LINE, LOCAL, UNKNOWN] {
         is_refused(&stage, &[header, CONNECT].concat());
@@ -133,7 +133,7 @@ fn attack_07_a_header_where_none_is_allowed_is_no_mqtt() {
 }
 
 #[test]
-fn attack_01_a_slow_header_ends_with_the_time_for_connect() {
+fn attack_1_a_slow_header_ends_with_the_time_for_connect() {
     let stage = Stage::new(folder(), Said { limits: "connect_timeout_ms = 500", ..REQUIRED });
     for start in [&b""[..], b"PROXY TCP4 ", &BINARY[..20]] {
         let since = Instant::now();

@@ -159,7 +159,7 @@ fn sessions_are_resumed() {
 
 /// Attack 1: the deadline is one for everything before the end of CONNECT, whatever arrives meanwhile.
 #[test]
-fn attack_01_a_slow_handshake_ends_with_the_time_for_connect() {
+fn attack_1_a_slow_handshake_ends_with_the_time_for_connect() {
     let limits = "connect_timeout_ms = 700";
     let (stage, authority) = stage(Said { limits, listener: TLS, ..Said::default() });
     let late = Duration::from_millis(700);

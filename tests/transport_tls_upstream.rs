@@ -82,7 +82,7 @@ fn a_broker_is_known_by_another_name_and_sees_the_proxys_certificate() {
 
 /// Attack 1, from the other side: a broker that accepts and says nothing.
 #[test]
-fn attack_01_a_broker_that_never_shakes_hands_is_given_up() {
+fn attack_1_a_broker_that_never_shakes_hands_is_given_up() {
     let authority = Authority::new("authority");
     let folder = folder();
     fs::write(folder.path().join("ca.pem"), &authority.pem).expect("written");

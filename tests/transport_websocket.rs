@@ -193,7 +193,7 @@ fn pings_are_answered_also_before_connect() {
 
 /// What is sent, and the status of the goodbye that comes back, if one does.
 #[test]
-fn attack_08_frames_that_are_none_of_mqtt_end_one_connection() {
+fn attack_8_frames_that_are_none_of_mqtt_end_one_connection() {
     let stage = Stage::new(folder(), WS);
     let mut honest = upgrade(tcp(stage.proxy));
     let mut its_broker = stage.join(&mut honest);
@@ -234,7 +234,7 @@ fn attack_08_frames_that_are_none_of_mqtt_end_one_connection() {
 
 /// The length of the packet is not that of the frame (CVE-2026-25627): the rest is waited for, as over TCP.
 #[test]
-fn attack_08_a_packet_longer_than_its_frame_is_waited_for() {
+fn attack_8_a_packet_longer_than_its_frame_is_waited_for() {
     let stage = Stage::new(folder(), Said { limits: "connect_timeout_ms = 500", ..WS });
     let mut device = upgrade(tcp(stage.proxy));
     let since = Instant::now();
@@ -249,7 +249,7 @@ fn attack_08_a_packet_longer_than_its_frame_is_waited_for() {
 
 /// Nobody reads the answers; others go on, and what comes after the flood is heard.
 #[test]
-fn attack_08_a_flood_of_pings_holds_up_nobody() {
+fn attack_8_a_flood_of_pings_holds_up_nobody() {
     let stage = Stage::new(folder(), WS);
     let mut honest = upgrade(tcp(stage.proxy));
     let mut its_broker = stage.join(&mut honest);
@@ -271,7 +271,7 @@ fn attack_08_a_flood_of_pings_holds_up_nobody() {
 
 /// Attack 1: the time for CONNECT is that of the upgrade, too.
 #[test]
-fn attack_01_a_slow_upgrade_ends_with_the_time_for_connect() {
+fn attack_1_a_slow_upgrade_ends_with_the_time_for_connect() {
     let late = Duration::from_millis(700);
     let stage = Stage::new(folder(), Said { limits: "connect_timeout_ms = 700", ..WS });
     let is_timely = |since: Instant| (late..late * 4).contains(&since.elapsed());
@@ -299,7 +299,7 @@ fn attack_01_a_slow_upgrade_ends_with_the_time_for_connect() {
 }
 
 #[test]
-fn attack_08_a_request_without_end_is_cut_off() {
+fn attack_8_a_request_without_end_is_cut_off() {
     let stage = Stage::new(folder(), WS);
     for endless in ["x".repeat(200), "X: y\r\n".repeat(40)] {
         let mut device = tcp(stage.proxy);

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_07_what_is_no_header_is_refused() {
+    fn attack_7_what_is_no_header_is_refused() {
         let v2 = |command: u8, family: u8, rest: &[u8]| {
             let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
             [&SIGNATURE[..], &[command, family], &length, rest].concat()

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_08_what_is_no_frame_of_mqtt_is_refused() {
+    fn attack_8_what_is_no_frame_of_mqtt_is_refused() {
         let huge = [&[0x82, 0xFF][..], &[0xFF; 8], &MASK].concat();
         let mut unmasked = Vec::new();
         append(&mut unmasked, Purpose::Data, [&b"0"[..]].into_iter(), None);
@@ -362,7 +362,7 @@ mod tests {
 
     /// A frame may say that it is as long as half of all numbers: what comes of it is passed on, nothing is kept.
     #[test]
-    fn attack_08_a_long_frame_takes_no_memory() {
+    fn attack_8_a_long_frame_takes_no_memory() {
         let mut decoder = Decoder::new(Sender::Client);
         let mut header = [&[0x82, 0xFF, 0x7F][..], &[0xFF; 7], &MASK].concat();
         assert_eq!(decoder.decode(&mut header), Decoded::default());

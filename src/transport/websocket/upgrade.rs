@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn attack_08_what_asks_for_something_else_is_refused() {
+    fn attack_8_what_asks_for_something_else_is_refused() {
         for (from, to, status) in [
             ("/mqtt", "/", 404),
             ("/mqtt", "/mqtt/", 404),
