@@ -109,7 +109,7 @@ fn an_upstream_that_does_not_answer_is_asked_by_so_many_at_once() {
     socket.listen(0).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let queued = TcpStream::connect(address).expect("the one that has room");
-    let limits = "[limits]\nopenings_max = 1\nupstream_timeout_ms = 1500";
+    let limits = "[limits]\nopenings_max = 1\nupstream_timeout_ms = 4000";
     let server = start(&format!("[proxy]\nshards = 2\n{limits}"), address);
     let devices = [connect(server.listening[0].1), connect(server.listening[0].1)];
     let mut most = 0;
