@@ -472,6 +472,29 @@ fn v5_3_1_3_9_a_wills_delay_is_kept_by_the_proxy_where_the_upstream_knows_none()
 }
 
 #[test]
+fn a_session_whose_will_the_proxy_delays_holds_what_it_sends() {
+    // PINGREQ and DISCONNECT behind half a packet would be a part of it, or never be said.
+    let payload = vec![b'x'; 200 * 1024];
+    let given = publish(V5, publish_of(Q0, 0, "site/a", &payload));
+    delayed(20, 60)
+        .device_sends(&given[..100_000])
+        .device_closes()
+        .after(9.0)
+        .upstream_receives(PINGREQ)
+        .upstream_sends(PINGRESP)
+        .device_returns()
+        .upstream_receives(disconnect(V311, ReasonCode::Success))
+        .ends(End::DeviceClosed)
+        .play();
+    delayed(20, 60)
+        .device_sends(&given[..100_000])
+        .device_sends(&given[100_000..])
+        .upstream_receives(publish(V311, publish_of(Q0, 0, "site/a", &payload)))
+        .goes_on()
+        .play();
+}
+
+#[test]
 fn a_will_waits_no_longer_than_the_session_that_the_platform_does_not_keep() {
     let script = pairs::mqtt2go_to_omnicore5();
     let list = properties(&[Property::WillDelayInterval(5)]);

@@ -92,8 +92,9 @@ impl Session {
         let own = self.subscriptions.as_deref().is_some_and(|own| own.has_no_local());
         self.phase == Phase::Running
             && self.held.is_empty(way)
-
             && !own
+            // PINGREQ while a will's delay is waited out, and DISCONNECT if the device comes back.
+            && (way == Way::Down || self.will_delay.is_zero())
             // Messages in parts, gateways, and wills that the proxy publishes.
             && self.joins.is_none()
     }
