@@ -7,7 +7,6 @@ use std::time::Instant;
 use crate::session::Way;
 
 use super::connection::Connection;
-use super::peer::Peer;
 
 /// What comes behind the payload that is being moved, by its way.
 #[derive(Default)]
@@ -96,11 +95,9 @@ impl Connection {
         [Way::Up, Way::Down].iter().any(|way| self.session.payload_left(*way) > 0)
     }
 
-    /// Bytes that wait for the device, and for the upstream.
-    pub(super) fn backlogs(&self) -> [usize; 2] {
+    /// Bytes that wait for the device, and for the upstream, behind a payload that is being moved there.
+    pub(super) fn waiting_behind(&self) -> [usize; 2] {
         let behind = self.behind.as_deref();
-        let device = self.device.backlog() + behind.map_or(0, |behind| behind.down.len());
-        let upstream = self.upstream.as_ref().map_or(0, Peer::backlog);
-        [device, upstream + behind.map_or(0, |behind| behind.up.len())]
+        behind.map_or([0; 2], |behind| [behind.down.len(), behind.up.len()])
     }
 }

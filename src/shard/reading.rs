@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::session::{Session, Way};
 
 use super::connection::Connection;
-use super::peer::Read;
+use super::peer::{Peer, Read};
 
 /// Bytes of a payload that is moved that may wait for its receiver.
 const MOVING_BYTES_MAX: usize = 128 * 1024;
@@ -31,7 +31,10 @@ impl Connection {
     /// Whether what the device's words, and the upstream's, lead to has no room.
     fn full(&self) -> [bool; 2] {
         let most = self.state.limits.buffered_bytes_max;
-        let [device, upstream] = self.backlogs();
+        let device = self.device.backlog();
+        let upstream = self.upstream.as_ref().map_or(0, Peer::backlog);
+        // It becomes less when the payload is through: what the payload comes from has to be read all the same.
+        let [behind_down, behind_up] = self.waiting_behind();
         let full = |way: Way, forward: usize, back: usize| {
             let most_forward = match self.session.payload_left(way) {
                 0 => most,
@@ -39,7 +42,8 @@ impl Connection {
             };
             forward >= most_forward || back / 2 >= most
         };
-        [full(Way::Up, upstream, device), full(Way::Down, device, upstream)]
+        let up = full(Way::Up, upstream, device + behind_down);
+        [up, full(Way::Down, device, upstream + behind_up)]
     }
 
     /// Whether the device isn't heard at the moment, whatever it says.
