@@ -3,7 +3,7 @@
 mod stage;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -43,6 +43,15 @@ fn publish_1(identifier: u16, payload: usize) -> Vec<u8> {
     out.extend(length_of(5 + payload));
     out.extend_from_slice(b"\0\x01t");
     out.extend_from_slice(&identifier.to_be_bytes());
+    out.resize(out.len() + payload, b'x');
+    out
+}
+
+/// PUBLISH with QoS 0.
+fn publish_0(payload: usize) -> Vec<u8> {
+    let mut out = vec![0x30];
+    out.extend(length_of(3 + payload));
+    out.extend_from_slice(b"\0\x01t");
     out.resize(out.len() + payload, b'x');
     out
 }
@@ -109,13 +118,7 @@ fn a_device_that_is_not_read_is_not_silent() {
     // Keep alive of one second.
     let connect = b"\x10\x0d\0\x04MQTT\x04\x02\0\x01\0\x01d";
     let (mut device, _broker) = stage.pair(connect, b"\x20\x02\0\0");
-    let packet = {
-        let mut out = vec![0x30];
-        out.extend(length_of(3 + 16_384));
-        out.extend_from_slice(b"\0\x01t");
-        out.resize(out.len() + 16_384, b'x');
-        out
-    };
+    let packet = publish_0(16_384);
     // It writes all the time, as far as it can.
     let mut at = 0;
     device.set_write_timeout(Some(Duration::from_millis(200))).expect("a socket");
@@ -126,6 +129,29 @@ fn a_device_that_is_not_read_is_not_silent() {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => panic!("closed after {:?} and {at} bytes: {error}", since.elapsed()),
         }
+    }
+}
+
+#[test]
+fn what_a_device_has_not_read_keeps_nobody_once_it_is_gone() {
+    let stage = Stage::new("", PLAIN, "dialect = 'plain'\nmqtt = ['3.1.1']");
+    // Session and will wait for a minute, and the proxy waits with them.
+    let expiry = b"\x05\x11\0\0\0\x3c";
+    let will = b"\x05\x18\0\0\0\x3c\0\x01w\0\x01x";
+    let connect = [b"\x10\x1f\0\x04MQTT\x05\x04\0\0", &expiry[..], b"\0\x01d", will].concat();
+    let (device, mut broker) = stage.pair(&connect, b"\x20\x02\0\0");
+    let packet = publish_0(5000);
+    broker.set_write_timeout(Some(Duration::from_millis(300))).expect("a socket");
+    let mut sent = 0;
+    while let Ok(bytes) = broker.write(&packet[sent % packet.len()..]) {
+        sent += bytes;
+        assert!(sent < 256 << 20, "nobody slows the broker down");
+    }
+    device.shutdown(Shutdown::Write).expect("it is there");
+    broker.set_write_timeout(Some(DEADLINE)).expect("a socket");
+    broker.write_all(&packet[sent % packet.len()..]).expect("the upstream is read again");
+    for _ in 0..10_000 {
+        broker.write_all(&packet).expect("it goes on being read");
     }
 }
 

@@ -31,7 +31,8 @@ impl Connection {
     /// Whether what the device's words, and the upstream's, lead to has no room.
     fn full(&self) -> [bool; 2] {
         let most = self.state.limits.buffered_bytes_max;
-        let device = self.device.backlog();
+        // What a device hasn't read when it is gone keeps nobody.
+        let device = if self.session.device_is_done() { 0 } else { self.device.backlog() };
         let upstream = self.upstream.as_ref().map_or(0, Peer::backlog);
         // It becomes less when the payload is through: what the payload comes from has to be read all the same.
         let [behind_down, behind_up] = self.waiting_behind();
