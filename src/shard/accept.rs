@@ -184,18 +184,20 @@ impl Accepting {
         if shard == *own {
             return self.door.admit(stream, peer, &self.state);
         }
-        let placed = stream.into_std().and_then(|stream| {
-            let visitor = Visitor { door: self.number, stream, peer };
-            match balance.send(*own, shard, visitor) {
-                Ok(()) => Ok(None),
-                Err(Visitor { stream, .. }) => TcpStream::from_std(stream).map(Some),
-            }
-        });
-        match placed {
-            Ok(None) => {}
-            Ok(Some(stream)) => self.door.admit(stream, peer, &self.state),
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
             Err(error) => {
                 balance.leave(shard);
+                return self.door.has_lost(peer, &error);
+            }
+        };
+        let visitor = Visitor { door: self.number, stream, peer };
+        let Err(Visitor { stream, .. }) = balance.send(*own, shard, visitor) else { return };
+        match TcpStream::from_std(stream) {
+            Ok(stream) => self.door.admit(stream, peer, &self.state),
+            Err(error) => {
+                // Its room is the own shard's again.
+                balance.leave(*own);
                 self.door.has_lost(peer, &error);
             }
         }

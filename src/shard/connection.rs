@@ -95,7 +95,8 @@ impl Connection {
             let read = resumed | self.read_device(now, context) | self.read_upstream(now, context);
             self.send(now, context);
             // Who was not read because of a full buffer has no waker: it has to be asked now.
-            let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after);
+            let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after)
+                || self.may_resume();
             self.log_refusals();
             if let Some(entry) = self.entry.as_ref().filter(|_| self.session.is_accepted()) {
                 entry.is_accepted();

@@ -124,10 +124,14 @@ impl Connection {
         }
     }
 
+    /// Whether what the session left has room now.
+    pub(super) fn may_resume(&self) -> bool {
+        self.session.is_behind() && self.full() == [false; 2]
+    }
+
     /// Offers what the session left because it had written so much. Whether it did.
     pub(super) fn resume(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
-        let [device, upstream] = self.full();
-        if !self.session.is_behind() || device || upstream {
+        if !self.may_resume() {
             return false;
         }
         self.with_session(now, Session::resume);
