@@ -16,7 +16,7 @@ use crate::gate::{Gate, Keeper, Kept};
 use crate::registry::Registry;
 use crate::shard::{self, Balance, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
-use crate::transport::{self, Reception, Renewal, TlsFault, Trigger};
+use crate::transport::{Reception, Renewal, TlsFault, Trigger};
 use crate::upstream::Reach;
 
 /// A running proxy.
@@ -137,13 +137,15 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
         admin::start(socket, telemetry.clone(), watched.clone())
             .map_err(|error| vec![error.into()])?;
     }
+    let handshakes_max = config.proxy.handshakes_max.min(Semaphore::MAX_PERMITS);
     let limits = ShardLimits {
+        shards,
+        handshakes_max,
         buffered_bytes_max: config.proxy.buffered_bytes_max,
         drain_timeout: config.proxy.drain_timeout,
         pinning: if config.proxy.pin { shard::Pinning::OneCore } else { shard::Pinning::Anywhere },
     };
     let registry = Arc::new(Registry::default());
-    let handshakes_max = config.proxy.handshakes_max.min(Semaphore::MAX_PERMITS);
     let handshakes = Arc::new(Semaphore::new(handshakes_max));
     let (balance, visitors) = Balance::new(shards, config.proxy.sessions_max);
     for (number, (posts, visitors)) in posts.into_iter().zip(visitors).enumerate() {
@@ -214,10 +216,10 @@ fn bind(
     let mut listening = Vec::new();
     let made = parts.receptions.iter().zip(&parts.upstreams).zip(gates);
     for (listener, ((reception, upstream), gate)) in config.listeners.iter().zip(made) {
-        match transport::bind(&listener.bind, shards) {
+        match reception.bind(&listener.bind, shards) {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
-                for (posts, socket) in posts.iter_mut().zip(bound.listeners) {
+                for (posts, socket) in posts.iter_mut().zip(bound.sockets) {
                     let (reception, upstream) = (reception.clone(), upstream.clone());
                     posts.push(Post::new(listener, reception, upstream, gate.clone(), socket));
                 }

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
 use crate::config::Upstream;
-use crate::transport::{Caller, Connector, Renewal, Stream, TlsFault};
+use crate::transport::{Caller, Connector, QuicEndpoints, Renewal, Stream, TlsFault};
 
 /// An upstream, and who is on the way to it. All shards share it.
 #[derive(Debug)]
@@ -50,15 +51,16 @@ impl Reach {
     }
 }
 
-/// Opens a connection to an upstream. The session bounds the time, waiting included. `caller`: whose connection it is, if
-/// the upstream is to be told.
+/// Opens a connection to an upstream. The session bounds the time, waiting included. `endpoints`: the own shard's. `caller`:
+/// whose connection it is, if the upstream is to be told.
 pub fn open(
     reach: Arc<Reach>,
+    endpoints: Rc<QuicEndpoints>,
     caller: Option<Caller>,
 ) -> Pin<Box<dyn Future<Output = io::Result<Stream>>>> {
     Box::pin(async move {
         let turn = reach.openings.acquire().await;
-        let stream = reach.connector.connect(caller).await;
+        let stream = reach.connector.connect(&endpoints, caller).await;
         drop(turn);
         stream
     })

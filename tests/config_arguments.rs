@@ -85,7 +85,7 @@ fn every_fault_is_told_in_the_words_of_the_command_line() {
         &["tenant=a/b", "tenant=c", "registry=plant", "tokn=hunter2"],
     );
     arguments.listen = "127.0.0.1:1883".to_owned();
-    arguments.upstream = "quic://u:hunter2@broker".to_owned();
+    arguments.upstream = "amqp://u:hunter2@broker".to_owned();
     arguments.to_set = texts(&["=x"]);
     arguments.options = texts(&["event-tag"]);
     arguments.from_options = texts(&["event-tag"]);
@@ -101,7 +101,7 @@ command line: --identity-prefix: stands beside `--identity-table`; keep one of t
 command line: --set tenant: is given twice; keep one of the two
 command line: --from-option event-tag: the dialect thingscale has no option `event-tag`; did you mean `event-tags`?
 command line: --set tenant: the value of `tenant` is empty or has a `/`, `+` or `#`; write a value that can be one level of a topic
-command line: --upstream: `quic` is not available in this version; write `mqtt`, `mqtts`, `ws` or `wss`
+command line: --upstream: `amqp` is not known; write `mqtt`, `mqtts`, `ws`, `wss` or `quic`
 command line: --admin: has no port; write it as in `0.0.0.0:1883` or `[::]:1883`
 command line: --identity-table: the file `devices.csv` can't be read: no such file; correct the path, or let the proxy read the file
 "#,

@@ -39,7 +39,8 @@ fn every_example_is_sound() {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|ending| ending == "toml") {
             let config = load_file(&path);
-            let plain = path.ends_with("plain.toml") || path.ends_with("tls.toml");
+            let plain =
+                ["plain.toml", "quic.toml", "tls.toml"].iter().any(|name| path.ends_with(name));
             for listener in &config.listeners {
                 assert_eq!(listener.plan.translator.is_plain(), plain, "{}", path.display());
             }
@@ -57,6 +58,7 @@ fn every_example_is_sound() {
             "omnicore-to-mqtt2go",
             "own-dialect",
             "plain",
+            "quic",
             "smartworks-to-omnicore",
             "thingscale-to-omnicore",
             "tls",

@@ -48,7 +48,7 @@ connect_size_max = 4096
 [[listener]]
 name = "field"
 bind = "0.0.0.0:1883"
-transport = "quic"
+transport = "udp"
 dialect = "thingscale"
 upstream = "clod"
 options = ["event-tag"]
@@ -81,7 +81,7 @@ token = { environment = "X" }
 
 [[upstream]]
 name = "cloud"
-url = "quic://user:hunter2@broker:8883"
+url = "amqp://user:hunter2@broker:8883"
 dialect = "omnicore"
 mode = "gateway"
 [upstream.vars]
@@ -104,7 +104,7 @@ proxy.toml:3: proxy.log: `jsn` is not known; did you mean `json`?
 proxy.toml:4: proxy.colour: unknown key; this table has `certificate_check_ms`, `drain_timeout_ms`, `log`, `log_level`, `pin` or `shards`
 proxy.toml:6: admin.bind: `0.0.0.0:1883` is already taken by listener[0].bind; write another port or host
 proxy.toml:9: limits.connect_size_max: is more than `packet_size_max`, which is 1024; a CONNECT is a packet: write a smaller number here or a larger one there
-proxy.toml:14: listener[0].transport: `quic` is not available in this version; write `tcp`, `tls`, `ws` or `wss`
+proxy.toml:14: listener[0].transport: `udp` is not known; did you mean `tcp`?
 proxy.toml:16: listener[0].upstream: no [[upstream]] has the name `clod`; did you mean `cloud`?
 proxy.toml:17: listener[0].options: the dialect thingscale has no option `event-tag`; did you mean `event-tags`?
 proxy.toml:19: listener[0].vars.token: the environment variable `THINGSCALE_TOKEN` can't be used: it is not set; set `THINGSCALE_TOKEN` before the start, or write `{ file = "path" }`
@@ -120,7 +120,7 @@ proxy.toml:34: listener[2].dialect: plain to omnicore: `plain` translates nothin
 proxy.toml:38: listener[3].name: can't be a label of logs and metrics; write up to 64 letters, digits, `.`, `_` or `-`
 proxy.toml:43: listener[3].vars.token: doesn't say where its value comes from; write a text, `{ env = "NAME" }` or `{ file = "path" }`
 proxy.toml:43: listener[3].vars.token.environment: unknown key; this table has `env` or `file`
-proxy.toml:47: upstream[0].url: `quic` is not available in this version; write `mqtt`, `mqtts`, `ws` or `wss`
+proxy.toml:47: upstream[0].url: `amqp` is not known; write `mqtt`, `mqtts`, `ws`, `wss` or `quic`
 proxy.toml:49: upstream[0].mode: `gateway` is not available in this version; write `session`
 proxy.toml:52: upstream[0].vars.registry: the file `nowhere.txt` can't be read: no such file; correct the path, or let the proxy read the file
 proxy.toml:53: upstream[0].vars.password: doesn't say where its value comes from; write a text, `{ env = "NAME" }` or `{ file = "path" }`

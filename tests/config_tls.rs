@@ -94,8 +94,8 @@ fn every_fault_is_told() {
     let tables = "[listener.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'";
     check(
         &text(tables, "mqtt://h", "[upstream.tls]\nca = 'ca.pem'"),
-        "t.toml:6: listener[0].tls: is there, but the transport has no TLS; write `transport = \"tls\"` or `\"wss\"`, or remove the table\n\
-         t.toml:13: upstream[0].tls: is there, but the transport has no TLS; write a URL with `mqtts://` or `wss://`, or remove the table\n",
+        "t.toml:6: listener[0].tls: is there, but the transport has no TLS; write `transport = \"tls\"`, `\"wss\"` or `\"quic\"`, or remove the table\n\
+         t.toml:13: upstream[0].tls: is there, but the transport has no TLS; write a URL with `mqtts://`, `wss://` or `quic://`, or remove the table\n",
     );
     let listener = "transport = 'tls'\n[listener.tls]\ncertificate = 'nowhere.pem'\nkey = 'locked.pem'\n\
                     client_certificates = 'yes'\nversion_min = '1.1'\ncolour = 1\n\
@@ -181,6 +181,62 @@ fn the_proxy_protocol_is_required_or_written() {
         &text("proxy_protocol = 'v2'", "mqtt://h", "proxy_protocol = 'require'"),
         "t.toml:6: listener[0].proxy_protocol: `v2` is not known; write `off` or `require`\n\
          t.toml:11: upstream[0].proxy_protocol: `require` is not known; write `off`, `v1` or `v2`\n",
+    );
+}
+
+#[test]
+fn quic_is_a_table_of_its_own_and_has_no_header() {
+    use interlingua::config::{AddressValidation, EarlyData, ListenerQuic};
+    use std::time::Duration;
+    const QUIC: &str = "transport = 'quic'\n[listener.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\n";
+    let meant = |quic: &str| {
+        let text = text(&format!("{QUIC}{quic}"), "quic://h", "");
+        load("t.toml", &text, &mut outside).expect("sound").listeners.remove(0)
+    };
+    assert_eq!(meant("").quic, Some(ListenerQuic::default()));
+    let listener = meant(
+        "[listener.quic]\nstreams_max = 0\nearly_data = 'connect'\n\
+         address_validation = 'under_load'\nkeep_alive_ms = 0\nidle_timeout_ms = 5000",
+    );
+    let expected = ListenerQuic {
+        streams_max: 0,
+        early_data: EarlyData::Connect,
+        address_validation: AddressValidation::UnderLoad,
+        keep_alive: None,
+        idle_timeout: Duration::from_secs(5),
+    };
+    assert_eq!(listener.quic, Some(expected));
+    assert_eq!(listener.upstream.url.to_string(), "quic://h:14567");
+    check(
+        &text(
+            &format!("{QUIC}[listener.quic]\nkeep_alive_ms = 60000\nstreams = 3"),
+            "mqtt://h",
+            "",
+        ),
+        "t.toml:11: listener[0].quic.keep_alive_ms: isn't less than `idle_timeout_ms`, which is 60000: it would come too late; write half of it, or 0 for never\n\
+         t.toml:12: listener[0].quic.streams: unknown key; this table has `address_validation`, `early_data`, `idle_timeout_ms`, `keep_alive_ms` or `streams_max`\n",
+    );
+    check(
+        &text("[listener.quic]", "mqtt://h", ""),
+        "t.toml:6: listener[0].quic: is there, but the transport isn't QUIC; write `transport = \"quic\"`, or remove the table\n",
+    );
+    check(
+        &text(
+            "transport = 'quic'\nproxy_protocol = 'require'",
+            "quic://h",
+            "proxy_protocol = 'v1'",
+        ),
+        "t.toml:6: listener[0].transport: needs a certificate; write [listener.tls] with `certificate` and `key`\n\
+         t.toml:7: listener[0].proxy_protocol: can't be spoken over QUIC, which begins with no header; remove it; a balancer keeps a QUIC client's address by passing its packets on\n\
+         t.toml:12: upstream[0].proxy_protocol: can't be spoken over QUIC, which begins with no header; remove it; a balancer keeps a QUIC client's address by passing its packets on\n",
+    );
+    check(
+        &text(
+            &format!("{QUIC}client_ca = 'c.pem'\n[listener.quic]\nearly_data = 'connect'"),
+            "mqtt://h",
+            "",
+        ),
+        "t.toml:11: listener[0].quic: takes a CONNECT before its device has shown a certificate; write `early_data = \"off\"`, or ask for no certificates\n",
     );
 }
 

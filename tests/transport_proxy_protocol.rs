@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use secure::*;
 
 const REQUIRED: Said<'static> = Said {
+    shards: 1,
     proxy: "",
     limits: "",
     listener: "proxy_protocol = 'require'",

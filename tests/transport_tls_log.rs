@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use interlingua::transport::{Reception, Renewal, Trigger};
+use interlingua::transport::{Coming, Reception, Renewal, Trigger};
 use rustls::pki_types::CertificateDer;
 use secure::*;
 
@@ -55,7 +55,7 @@ fn shown_by(reception: &Arc<Reception>, dialer: &Dialer) -> CertificateDer<'stat
             let (socket, peer) = listener.accept().expect("a connection");
             socket.set_nonblocking(true).expect("a socket");
             let socket = tokio::net::TcpStream::from_std(socket).expect("a socket");
-            reception.welcome(socket, peer).await.map(drop)
+            reception.welcome(Coming::Tcp(socket), peer).await.map(drop)
         })
     });
     let device = dialer.dial(address).expect("in");

@@ -9,7 +9,7 @@ use std::io::Write;
 use secure::*;
 
 const PLAIN: Said<'static> =
-    Said { proxy: "", limits: "", listener: "", scheme: "mqtts", upstream: "" };
+    Said { shards: 1, proxy: "", limits: "", listener: "", scheme: "mqtts", upstream: "" };
 
 /// A stage in front of a broker with a certificate for this host, and the broker's authority, which is in `ca.pem`.
 fn stage(authority: &Authority, upstream: &str) -> Stage {

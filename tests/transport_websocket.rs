@@ -16,8 +16,14 @@ use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::{Message, WebSocket};
 
-const WS: Said<'static> =
-    Said { proxy: "", limits: "", listener: "transport = 'ws'", scheme: "", upstream: "" };
+const WS: Said<'static> = Said {
+    shards: 1,
+    proxy: "",
+    limits: "",
+    listener: "transport = 'ws'",
+    scheme: "",
+    upstream: "",
+};
 
 /// A WebSocket as a stream of bytes; each write is a message.
 struct Bytes<S> {

@@ -291,12 +291,13 @@ mod tests {
             ("ws://h", "ws://h:80/mqtt"),
             ("wss://h/", "wss://h:443/"),
             ("wss://[::1]:9/a/b", "wss://[::1]:9/a/b"),
+            ("quic://h", "quic://h:14567"),
         ] {
             assert_eq!(parse_url(text).map(|url| url.to_string()), Ok(printed.to_owned()));
         }
         for (text, message) in [
             ("h:1883", "has no scheme"),
-            ("quic://h", "`quic` is not available in this version"),
+            ("quic://h/path", "has a path, which only WebSocket knows"),
             ("ws://h?x=secret", "has a path that can't be one"),
             ("wss://h/a b", "has a path that can't be one"),
             ("wss://h/mqtt?x=secret", "has a path that can't be one"),

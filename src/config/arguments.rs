@@ -11,7 +11,7 @@ use super::address::parse_listen;
 use super::faults::{Faults, Place, Said, Wrong, outcome};
 use super::identity::{check_use, mean_identity};
 use super::meaning::mean;
-use super::model::{Config, Proxy, ProxyHeader};
+use super::model::{Config, Proxy};
 use super::outside::{Lookup, Outside};
 use super::pair::compile_pair;
 use super::payload::payload_of_flags;
@@ -98,8 +98,9 @@ pub fn from_arguments(
             path: listened
                 .and_then(|listened| listened.path)
                 .map(|path| Said { value: path, place: listen }),
-            proxy_protocol: ProxyHeader::Off,
+            proxy_protocol: None,
             tls: write_listener_tls(arguments, &faults),
+            quic: None,
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
             on_refusal: OnRefusal::AckAndDrop,
             access: None,

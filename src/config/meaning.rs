@@ -9,11 +9,14 @@ use crate::translate::Identity;
 
 use super::access::mean_access;
 use super::address::{Address, DEFAULT_PATH, parse_bind, parse_path, parse_url};
-use super::faults::{Faults, Said, Wrong};
+use super::faults::{Faults, Place, Said, Wrong};
 use super::identity::{check_use, mean_identity};
-use super::model::{Access, Admin, Config, Listener, Mode, Transport, Upstream};
+use super::model::{
+    Access, Admin, Config, Listener, Mode, ProxyHeader, Scheme, Transport, Upstream,
+};
 use super::outside::Outside;
 use super::pair::compile_pair;
+use super::quic::{ListenerQuic, mean_quic};
 use super::side::{MeantSide, mean_side};
 use super::tls::{ListenerTls, mean_listener_tls, mean_upstream_tls, refuse_unused};
 use super::unique::{check_addresses, check_names};
@@ -26,6 +29,7 @@ struct Door<'w> {
     bind: Option<Address>,
     transport: Option<Transport>,
     tls: Option<ListenerTls>,
+    quic: Option<ListenerQuic>,
     path: Option<String>,
     side: Option<MeantSide>,
     /// `Some(None)`: wanted, and its faults are told.
@@ -54,10 +58,11 @@ pub(super) fn mean(
         .admin
         .as_ref()
         .and_then(|bind| Some((faults.check(&bind.place, parse_bind(&bind.value))?, &bind.place)));
-    let places = doors
-        .iter()
-        .filter_map(|door| Some((door.bind.as_ref()?, &door.written.bind.as_ref()?.place)));
-    check_addresses(places.chain(admin.as_ref().map(|(bind, place)| (bind, *place))), faults);
+    let (of_udp, of_tcp): (Vec<&Door<'_>>, Vec<_>) =
+        doors.iter().partition(|door| door.transport == Some(Transport::Quic));
+    let admin_place = admin.as_ref().map(|(bind, place)| (bind, *place));
+    check_addresses(places(&of_tcp).chain(admin_place), faults);
+    check_addresses(places(&of_udp), faults);
     let identity = mean_identity(written.identity.as_ref(), outside, faults);
     if let Some(sides) = goals.iter().map(|goal| goal.side.as_ref()).collect::<Option<Vec<_>>>() {
         let dialects: Vec<_> = sides.iter().map(|side| &*side.side.dialect).collect();
@@ -72,6 +77,11 @@ pub(super) fn mean(
         listeners: listeners.into_iter().collect::<Option<Vec<Listener>>>()?,
         folder: PathBuf::new(),
     })
+}
+
+/// Where doors are bound, and where that is written.
+fn places<'d>(doors: &'d [&Door<'_>]) -> impl Iterator<Item = (&'d Address, &'d Place)> {
+    doors.iter().filter_map(|door| Some((door.bind.as_ref()?, &door.written.bind.as_ref()?.place)))
 }
 
 fn check_all_names(written: &Written, faults: &Faults<'_>) {
@@ -100,6 +110,10 @@ fn mean_listener<'w>(
         }
         (None, _) => None,
     };
+    let quic = transport.and_then(|of| mean_quic(written.quic.as_ref(), of, tls.as_ref(), faults));
+    if let Some(header) = written.proxy_protocol.as_ref().filter(|_| quic.is_some()) {
+        refuse_header(header, faults);
+    }
     let side = mean_side(&written.side, outside, faults);
     let access = written.access.as_ref();
     let access = access.map(|access| mean_access(access, side.as_ref(), outside, faults));
@@ -108,6 +122,7 @@ fn mean_listener<'w>(
         bind: written.bind.as_ref().and_then(parse),
         transport,
         tls,
+        quic,
         path: transport.and_then(|transport| mean_path(transport, written.path.as_ref(), faults)),
         side,
         access,
@@ -131,6 +146,17 @@ fn mean_path(
     faults.check(&path.place, parse_path(&path.value))
 }
 
+fn written_header(written: &WrittenListener) -> ProxyHeader {
+    written.proxy_protocol.as_ref().map(|said| said.value).unwrap_or_default()
+}
+
+/// A header of the PROXY protocol begins a byte stream; a QUIC connection is none.
+fn refuse_header<T>(header: &Said<T>, faults: &Faults<'_>) {
+    let message = "can't be spoken over QUIC, which begins with no header";
+    let remedy = "remove it; a balancer keeps a QUIC client's address by passing its packets on";
+    faults.at(&header.place, Wrong::new(message, remedy));
+}
+
 fn mean_upstream<'w>(
     written: &'w WrittenUpstream,
     outside: &mut Outside<'_>,
@@ -151,12 +177,16 @@ fn mean_upstream<'w>(
         }
         None => None,
     };
+    let is_quic = url.as_ref().is_some_and(|url| url.scheme == Scheme::Quic);
+    if let Some(header) = written.proxy_protocol.as_ref().filter(|_| is_quic) {
+        refuse_header(header, faults);
+    }
     let side = mean_side(&written.side, outside, faults);
     let upstream = match (&written.name, url, mode, &side) {
         (Some(name), Some(url), Some(mode), Some(side)) => Some(Upstream {
             name: name.value.clone(),
             url,
-            proxy_protocol: written.proxy_protocol,
+            proxy_protocol: written.proxy_protocol.as_ref().and_then(|said| said.value),
             tls,
             dialect: side.side.dialect.name.clone(),
             mode,
@@ -215,8 +245,9 @@ fn join(
         name: door.written.name.as_ref()?.value.clone(),
         bind: door.bind.clone()?,
         transport: door.transport?,
-        proxy_protocol: door.written.proxy_protocol,
+        proxy_protocol: written_header(door.written),
         tls: door.tls.clone(),
+        quic: door.quic.clone(),
         path: door.path.clone(),
         dialect: side.side.dialect.name.clone(),
         upstream: goal.upstream.clone()?,

@@ -28,6 +28,7 @@ mod outside;
 mod pair;
 mod payload;
 mod proxy;
+mod quic;
 mod side;
 mod tls;
 mod unique;
@@ -41,6 +42,7 @@ pub use model::{
     Scheme, Shards, Transport, Upstream,
 };
 pub use outside::Lookup;
+pub use quic::{AddressValidation, EarlyData, ListenerQuic};
 pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, TlsVersion, UpstreamTls};
 
 use crate::document::{Document, Fault};

@@ -9,6 +9,7 @@ use crate::access::{Guard, Rules, Source};
 use crate::session::SessionPlan;
 
 use super::address::{Address, Url};
+use super::quic::ListenerQuic;
 use super::tls::{ListenerTls, UpstreamTls};
 
 /// A configuration that can be started.
@@ -146,6 +147,8 @@ pub struct Listener {
     pub proxy_protocol: ProxyHeader,
     /// Certificates and what is asked of devices; there exactly if the transport has TLS.
     pub tls: Option<ListenerTls>,
+    /// How QUIC is spoken; there exactly if that is the transport.
+    pub quic: Option<ListenerQuic>,
     /// Where devices ask for WebSocket; there exactly if that is the transport.
     pub path: Option<String>,
     /// The name of the devices' dialect.
@@ -167,6 +170,7 @@ impl fmt::Debug for Listener {
             .field("transport", &self.transport)
             .field("proxy_protocol", &self.proxy_protocol)
             .field("tls", &self.tls)
+            .field("quic", &self.quic)
             .field("path", &self.path)
             .field("dialect", &self.dialect)
             .field("upstream", &self.upstream)
@@ -211,6 +215,8 @@ pub enum Transport {
     Ws,
     /// WebSocket over TLS.
     Wss,
+    /// QUIC, which is TLS over UDP.
+    Quic,
 }
 
 impl Transport {
@@ -222,6 +228,7 @@ impl Transport {
             Self::Tls => "tls",
             Self::Ws => "ws",
             Self::Wss => "wss",
+            Self::Quic => "quic",
         }
     }
 
@@ -230,7 +237,7 @@ impl Transport {
     pub fn has_tls(self) -> bool {
         match self {
             Self::Tcp | Self::Ws => false,
-            Self::Tls | Self::Wss => true,
+            Self::Tls | Self::Wss | Self::Quic => true,
         }
     }
 
@@ -238,7 +245,7 @@ impl Transport {
     #[must_use]
     pub fn has_path(self) -> bool {
         match self {
-            Self::Tcp | Self::Tls => false,
+            Self::Tcp | Self::Tls | Self::Quic => false,
             Self::Ws | Self::Wss => true,
         }
     }
@@ -301,6 +308,8 @@ pub enum Scheme {
     Ws,
     /// `wss://`, WebSocket over TLS.
     Wss,
+    /// `quic://`, which is TLS over UDP.
+    Quic,
 }
 
 impl Scheme {
@@ -312,6 +321,7 @@ impl Scheme {
             Self::Mqtts => "mqtts",
             Self::Ws => "ws",
             Self::Wss => "wss",
+            Self::Quic => "quic",
         }
     }
 
@@ -323,6 +333,7 @@ impl Scheme {
             Self::Mqtts => 8883,
             Self::Ws => 80,
             Self::Wss => 443,
+            Self::Quic => 14_567,
         }
     }
 
@@ -331,7 +342,7 @@ impl Scheme {
     pub fn has_tls(self) -> bool {
         match self {
             Self::Mqtt | Self::Ws => false,
-            Self::Mqtts | Self::Wss => true,
+            Self::Mqtts | Self::Wss | Self::Quic => true,
         }
     }
 
@@ -339,7 +350,7 @@ impl Scheme {
     #[must_use]
     pub fn has_path(self) -> bool {
         match self {
-            Self::Mqtt | Self::Mqtts => false,
+            Self::Mqtt | Self::Mqtts | Self::Quic => false,
             Self::Ws | Self::Wss => true,
         }
     }

@@ -241,8 +241,12 @@ pub(super) fn mean_upstream_tls(
 pub(super) fn refuse_unused(written: Option<&WrittenTls>, origin: Origin, faults: &Faults<'_>) {
     let Some(written) = written else { return };
     let remedy = match origin {
-        Origin::File("listener") => "write `transport = \"tls\"` or `\"wss\"`, or remove the table",
-        Origin::File(_) => "write a URL with `mqtts://` or `wss://`, or remove the table",
+        Origin::File("listener") => {
+            "write `transport = \"tls\"`, `\"wss\"` or `\"quic\"`, or remove the table"
+        }
+        Origin::File(_) => {
+            "write a URL with `mqtts://`, `wss://` or `quic://`, or remove the table"
+        }
         Origin::CommandLine("--from-set") => "write `--listen tls://…`, or leave this out",
         Origin::CommandLine(_) => "write `--upstream mqtts://…`, or leave this out",
     };

@@ -13,7 +13,7 @@ pub(super) const TRANSPORTS: [Word<Transport>; 5] = [
     ("tls", Some(Transport::Tls)),
     ("ws", Some(Transport::Ws)),
     ("wss", Some(Transport::Wss)),
-    ("quic", None),
+    ("quic", Some(Transport::Quic)),
 ];
 
 pub(super) const SCHEMES: [Word<Scheme>; 5] = [
@@ -21,7 +21,7 @@ pub(super) const SCHEMES: [Word<Scheme>; 5] = [
     ("mqtts", Some(Scheme::Mqtts)),
     ("ws", Some(Scheme::Ws)),
     ("wss", Some(Scheme::Wss)),
-    ("quic", None),
+    ("quic", Some(Scheme::Quic)),
 ];
 
 pub(super) const MODES: [Word<Mode>; 2] = [("session", Some(Mode::Session)), ("gateway", None)];
@@ -56,15 +56,13 @@ mod tests {
         let wrong = |word: &str| {
             choose(word, &SCHEMES).map_err(|wrong| format!("{}; {}", wrong.message, wrong.remedy))
         };
+        let mode = choose("gateway", &MODES).map_err(|wrong| wrong.message);
         assert_eq!(wrong("mqtt"), Ok(Scheme::Mqtt));
-        assert_eq!(
-            wrong("quic").unwrap_err(),
-            "`quic` is not available in this version; write `mqtt`, `mqtts`, `ws` or `wss`"
-        );
+        assert_eq!(mode, Err("`gateway` is not available in this version".to_owned()));
         assert_eq!(wrong("mqqt").unwrap_err(), "`mqqt` is not known; did you mean `mqtt`?");
         assert_eq!(
             wrong("carrier-pigeon").unwrap_err(),
-            "`carrier-pigeon` is not known; write `mqtt`, `mqtts`, `ws` or `wss`"
+            "`carrier-pigeon` is not known; write `mqtt`, `mqtts`, `ws`, `wss` or `quic`"
         );
     }
 }

@@ -10,6 +10,7 @@ use super::faults::{Place, Said};
 use super::model::{Proxy, ProxyHeader, ProxyProtocol};
 use super::payload::read_payload;
 use super::proxy::{read_limits, read_proxy};
+use super::quic::{WrittenQuic, read_quic};
 use super::tls::{WrittenTls, read_listener_tls, read_upstream_tls};
 
 /// A configuration as it is written. What is `None` is absent or its fault is told.
@@ -28,8 +29,9 @@ pub(super) struct WrittenListener {
     pub(super) bind: Option<Said<String>>,
     pub(super) transport: Option<Said<String>>,
     pub(super) tls: Option<WrittenTls>,
+    pub(super) quic: Option<WrittenQuic>,
     pub(super) path: Option<Said<String>>,
-    pub(super) proxy_protocol: ProxyHeader,
+    pub(super) proxy_protocol: Option<Said<ProxyHeader>>,
     pub(super) upstream: Option<Said<String>>,
     pub(super) on_refusal: OnRefusal,
     pub(super) access: Option<WrittenAccess>,
@@ -41,7 +43,7 @@ pub(super) struct WrittenUpstream {
     pub(super) name: Option<Said<String>>,
     pub(super) url: Option<Said<String>>,
     pub(super) mode: Option<Said<String>>,
-    pub(super) proxy_protocol: Option<ProxyProtocol>,
+    pub(super) proxy_protocol: Option<Said<Option<ProxyProtocol>>>,
     pub(super) tls: Option<WrittenTls>,
     pub(super) side: WrittenSide,
 }
@@ -128,16 +130,16 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
     );
     let payload = table.table("payload").map(read_payload).unwrap_or_default();
     let access = table.table("access").map(read_access);
+    let proxy_protocol = table.word("proxy_protocol", &ProxyHeader::WORDS);
+    let proxy_protocol = proxy_protocol.map(|word| Said::of(&table, "proxy_protocol", word));
     let listener = WrittenListener {
         name: required(&mut table, "name", "name it, as in `name = \"field\"`"),
         bind: required(&mut table, "bind", "write where to listen: `bind = \"0.0.0.0:1883\"`"),
         transport: text(&mut table, "transport"),
         tls: table.table("tls").map(read_listener_tls),
+        quic: table.table("quic").map(read_quic),
         path: text(&mut table, "path"),
-        proxy_protocol: table
-            .word("proxy_protocol", &ProxyHeader::WORDS)
-            .map(|word| word.value)
-            .unwrap_or_default(),
+        proxy_protocol,
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
         access,
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
@@ -148,13 +150,13 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
 }
 
 fn read_upstream(mut table: Table<'_>) -> WrittenUpstream {
+    let proxy_protocol = table.word("proxy_protocol", &ProxyProtocol::WORDS);
+    let proxy_protocol = proxy_protocol.map(|word| Said::of(&table, "proxy_protocol", word));
     let upstream = WrittenUpstream {
         name: required(&mut table, "name", "name it, as in `name = \"cloud\"`"),
         url: required(&mut table, "url", "write where it is: `url = \"mqtt://host:1883\"`"),
         mode: text(&mut table, "mode"),
-        proxy_protocol: table
-            .word("proxy_protocol", &ProxyProtocol::WORDS)
-            .and_then(|word| word.value),
+        proxy_protocol,
         tls: table.table("tls").map(read_upstream_tls),
         side: WrittenSide {
             versions: read_versions(&mut table),

@@ -54,6 +54,7 @@ mod parts;
 mod plan;
 mod properties;
 mod publish;
+mod streams;
 mod subscribe;
 mod subscriptions;
 mod tally;
@@ -66,6 +67,7 @@ pub use access::{Admitted, Standing};
 pub use conversation::{Scratch, Session, Wake};
 pub use end::End;
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};
+pub use streams::{FIRST_STREAM, Front, Routed, Streams};
 pub use tally::Tally;
 
 pub use crate::translate::Way;

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
 use crate::session::{Session, SessionPlan};
-use crate::transport::{self, Arrival, Reception, Stream};
+use crate::transport::{self, Arrival, Coming, ListenSocket, Load, Reception, Stream};
 use crate::upstream::Reach;
 
 use super::Post;
@@ -46,11 +46,9 @@ pub(crate) fn start(
     }
     for (number, socket) in sockets.into_iter().enumerate() {
         let Some(door) = doors.get(number).cloned() else { continue };
-        match TcpListener::from_std(socket) {
-            Ok(listener) => {
-                let accepting = Accepting { door, number, state: state.clone() };
-                tasks.push(tokio::task::spawn_local(accepting.run(listener)));
-            }
+        let accepting = Accepting { door: door.clone(), number, state: state.clone() };
+        match accepting.start(socket) {
+            Ok(task) => tasks.push(task),
             Err(error) => {
                 tracing::error!(listener = %door.name, %error, "the listener can't be used")
             }
@@ -80,22 +78,25 @@ async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<Sha
 }
 
 impl Door {
-    fn of(post: Post) -> (Rc<Self>, std::net::TcpListener) {
+    fn of(post: Post) -> (Rc<Self>, ListenSocket) {
         let Post { name, socket, plan, reception, upstream, gate } = post;
         let reading = Cell::new(0);
         (Rc::new(Self { name, plan, reception, upstream, gate, reading }), socket)
     }
 
     /// Begins the session of a connection, for which there is room, or the handshake before it.
-    fn admit(self: &Rc<Self>, stream: TcpStream, peer: SocketAddr, state: &Rc<ShardState>) {
+    fn admit(self: &Rc<Self>, coming: Coming, peer: SocketAddr, state: &Rc<ShardState>) {
         state.tally.opened.add(1);
         let (accepted, place) = (Instant::now(), state.enter());
-        if self.reception.is_immediate() {
-            let arrival = Arrival { stream: Stream::from(stream), peer };
-            self.let_in(arrival, accepted, place, state);
-        } else {
-            let handshake = Handshake::new(self.clone(), state.clone(), place, peer, accepted);
-            tokio::task::spawn_local(handshake.run(stream));
+        match coming {
+            Coming::Tcp(stream) if self.reception.is_immediate() => {
+                let arrival = Arrival { stream: Stream::from(stream), peer };
+                self.let_in(arrival, accepted, place, state);
+            }
+            coming => {
+                let handshake = Handshake::new(self.clone(), state.clone(), place, peer, accepted);
+                tokio::task::spawn_local(handshake.run(coming));
+            }
         }
     }
 
@@ -129,7 +130,7 @@ async fn receive(
     while let Some(Visitor { door, stream, peer }) = visitors.recv().await {
         let Some(door) = doors.get(door) else { continue };
         match TcpStream::from_std(stream) {
-            Ok(stream) => door.admit(stream, peer, &state),
+            Ok(stream) => door.admit(Coming::Tcp(stream), peer, &state),
             Err(error) => {
                 state.balance.leave(state.number);
                 door.has_lost(peer, &error);
@@ -147,6 +148,42 @@ struct Accepting {
 }
 
 impl Accepting {
+    /// Begins to accept at a socket.
+    fn start(self, socket: ListenSocket) -> io::Result<JoinHandle<()>> {
+        let ShardState { number, limits, .. } = &*self.state;
+        match (socket, self.door.reception.quic()) {
+            (ListenSocket::Tcp(socket), _) => {
+                let listener = TcpListener::from_std(socket)?;
+                Ok(tokio::task::spawn_local(self.run(listener)))
+            }
+            (ListenSocket::Udp(socket), Some(quic)) => {
+                let endpoint = quic.listen(socket, *number, limits.shards)?;
+                Ok(tokio::task::spawn_local(self.run_quic(endpoint)))
+            }
+            (ListenSocket::Udp(_), None) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Connections over QUIC stay where their packets arrive: the kernel has been told by what to spread them.
+    async fn run_quic(self, endpoint: quinn::Endpoint) {
+        let ShardState { balance, number: own, handshakes, limits, .. } = &*self.state;
+        loop {
+            self.wait_for_room().await;
+            let Some(incoming) = endpoint.accept().await else { return };
+            let load = match handshakes.available_permits() * 2 < limits.handshakes_max {
+                true => Load::High,
+                false => Load::Low,
+            };
+            let quic = self.door.reception.quic();
+            let Some(incoming) = quic.and_then(|quic| quic.validated(incoming, load)) else {
+                continue;
+            };
+            balance.take_own_room(*own).await;
+            let peer = incoming.remote_address();
+            self.door.admit(Coming::Quic(Box::new(incoming)), peer, &self.state);
+        }
+    }
+
     async fn run(self, listener: TcpListener) {
         let mut accepted = 0;
         loop {
@@ -182,7 +219,7 @@ impl Accepting {
         // Others may have filled the process while this door waited for somebody.
         let shard = balance.take_room(*own).await;
         if shard == *own {
-            return self.door.admit(stream, peer, &self.state);
+            return self.door.admit(Coming::Tcp(stream), peer, &self.state);
         }
         let stream = match stream.into_std() {
             Ok(stream) => stream,
@@ -194,7 +231,7 @@ impl Accepting {
         let visitor = Visitor { door: self.number, stream, peer };
         let Err(Visitor { stream, .. }) = balance.send(*own, shard, visitor) else { return };
         match TcpStream::from_std(stream) {
-            Ok(stream) => self.door.admit(stream, peer, &self.state),
+            Ok(stream) => self.door.admit(Coming::Tcp(stream), peer, &self.state),
             Err(error) => {
                 // Its room is the own shard's again.
                 balance.leave(*own);

@@ -70,6 +70,14 @@ impl Balance {
         shard
     }
 
+    /// Waits for room, and takes it for a session of the own shard, which can't go to another one.
+    pub(super) async fn take_own_room(&self, own: usize) {
+        if let Ok(permit) = self.room.acquire().await {
+            permit.forget();
+        }
+        self.count(own, |sessions| sessions + 1);
+    }
+
     fn choose(&self, own: usize) -> usize {
         let sessions = |shard: usize| {
             self.shards.get(shard).map_or(0, |shard| shard.sessions.load(Ordering::Relaxed))

@@ -63,7 +63,7 @@ impl Connection {
         let about = About { door, peer, since: Instant::now(), is_known: false };
         Self {
             session,
-            device: Peer::new(stream),
+            device: Peer::of_device(stream),
             upstream: None,
             alarm: Alarm::default(),
             opening: None,

@@ -9,11 +9,10 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::session::End;
-use crate::transport::Arrival;
+use crate::transport::{Arrival, Coming};
 
 use super::accept::Door;
 use super::state::{Place, ShardState};
@@ -51,8 +50,8 @@ impl Handshake {
     }
 
     /// Shakes hands, and lets the connection in.
-    pub(super) async fn run(mut self, stream: TcpStream) {
-        match self.shake(stream).await {
+    pub(super) async fn run(mut self, coming: Coming) {
+        match self.shake(coming).await {
             Ok(arrival) => {
                 if let Some(place) = self.place.take() {
                     self.door.let_in(arrival, self.accepted, place, &self.state);
@@ -62,7 +61,7 @@ impl Handshake {
         }
     }
 
-    async fn shake(&self, stream: TcpStream) -> Result<Arrival, Failure> {
+    async fn shake(&self, coming: Coming) -> Result<Arrival, Failure> {
         let Door { reception, plan, .. } = &*self.door;
         let welcome = async {
             let _later = match &self.turn {
@@ -70,7 +69,7 @@ impl Handshake {
                 // It fails only once it is closed, which nobody does.
                 None => self.state.handshakes.acquire().await.ok(),
             };
-            reception.welcome(stream, self.peer).await
+            reception.welcome(coming, self.peer).await
         };
         let deadline = self.accepted + plan.limits.connect_timeout;
         let mut welcome = Box::pin(tokio::time::timeout_at(deadline.into(), welcome));

@@ -4,6 +4,7 @@
 mod accept;
 mod balance;
 mod buffers;
+mod channel;
 mod closing;
 mod connection;
 mod entering;
@@ -13,11 +14,11 @@ mod opening;
 mod peer;
 mod reading;
 mod state;
+mod streams;
 mod timing;
 mod wheel;
 
 use std::io;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -30,7 +31,7 @@ use crate::config::Listener;
 use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
-use crate::transport::Reception;
+use crate::transport::{ListenSocket, Reception};
 use crate::upstream::Reach;
 
 use self::state::ShardState;
@@ -43,7 +44,7 @@ pub struct Post {
     /// The listener's name in the configuration.
     pub name: Arc<str>,
     /// The socket, bound and not blocking.
-    pub socket: TcpListener,
+    pub socket: ListenSocket,
     /// What its sessions do.
     pub plan: Arc<SessionPlan>,
     /// What comes before MQTT.
@@ -62,7 +63,7 @@ impl Post {
         reception: Arc<Reception>,
         upstream: Arc<Reach>,
         gate: Option<Arc<Gate>>,
-        socket: TcpListener,
+        socket: ListenSocket,
     ) -> Self {
         let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
         Self { name, socket, plan, reception, upstream, gate }
@@ -72,6 +73,10 @@ impl Post {
 /// What a shard has to keep to.
 #[derive(Debug, Clone)]
 pub struct ShardLimits {
+    /// How many shards there are.
+    pub shards: usize,
+    /// Handshakes of the process at once.
+    pub handshakes_max: usize,
     /// Bytes that wait for one peer of one session before its other peer is no longer read.
     pub buffered_bytes_max: usize,
     /// How long sessions may take to end once the shard stops.
@@ -174,5 +179,6 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     if tokio::time::timeout(timeout, state.emptied()).await.is_err() {
         tracing::warn!(sessions = state.sessions(), "sessions did not end in time");
     }
+    state.endpoints.settle().await;
     keeping_time.abort();
 }

@@ -68,7 +68,11 @@ impl Connection {
 
     /// Opens the connection, after the session that waits under the same client identifier has made way.
     fn open_upstream(&mut self, context: &Context<'_>) -> Connecting {
-        let open = upstream::open(self.about.door.upstream.clone(), self.caller());
+        let open = upstream::open(
+            self.about.door.upstream.clone(),
+            self.state.endpoints.clone(),
+            self.caller(),
+        );
         let client_identifier = self.session.upstream_identifier();
         if client_identifier.is_empty() {
             return open;

@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 use crate::transport::{DeviceCertificate, Stream};
 
 use super::buffers::{Buffers, Output};
+use super::channel::Channel;
 
 /// One side.
 pub(crate) struct Peer {
-    stream: Stream,
+    stream: Channel,
     /// The start of a packet whose end has not arrived. Empty, and without memory, most of the time.
     pub(crate) tail: Vec<u8>,
     /// Borrowed from the shard while something waits to be sent.
@@ -29,7 +30,17 @@ pub(crate) enum Read {
 }
 
 impl Peer {
+    /// An upstream.
     pub(crate) fn new(stream: Stream) -> Self {
+        Self::over(stream.into())
+    }
+
+    /// A device.
+    pub(crate) fn of_device(stream: Stream) -> Self {
+        Self::over(Channel::of_device(stream))
+    }
+
+    fn over(stream: Channel) -> Self {
         Self { stream, tail: Vec::new(), out: None, closed: false, shut: false }
     }
 
@@ -41,6 +52,11 @@ impl Peer {
     /// What a device has shown.
     pub(crate) fn certificate(&self) -> Option<DeviceCertificate> {
         self.stream.certificate()
+    }
+
+    /// Waits until what was read is known not to be a repetition of what somebody else has sent.
+    pub(crate) fn poll_confirmed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_confirmed(context)
     }
 
     /// Bytes that wait to be sent.

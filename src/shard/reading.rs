@@ -85,6 +85,10 @@ impl Connection {
 
     /// Reads from the upstream once, if there is room. Whether something came.
     pub(super) fn read_upstream(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
+        if self.device.poll_confirmed(context).is_pending() {
+            // Without a CONNACK nothing behind the device's CONNECT counts.
+            return false;
+        }
         let [_, held] = self.held();
         let Some(upstream) = self.upstream.as_mut().filter(|upstream| !upstream.closed && !held)
         else {

@@ -1,6 +1,7 @@
 //! What the sessions of a shard share: buffers, counters, and who is there.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,6 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::registry::Registry;
 use crate::session::{Scratch, Tally};
+use crate::transport::QuicEndpoints;
 
 use super::ShardLimits;
 use super::balance::Balance;
@@ -37,6 +39,8 @@ pub(crate) struct ShardState {
     pub(crate) timing: Timing,
     /// One permit for each connection of the process that may shake hands.
     pub(crate) handshakes: Arc<Semaphore>,
+    /// From where upstreams are reached over QUIC.
+    pub(crate) endpoints: Rc<QuicEndpoints>,
     draining: Cell<bool>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
@@ -95,6 +99,7 @@ impl ShardState {
             registry,
             balance,
             handshakes,
+            endpoints: Rc::default(),
             number,
             timing: Timing::new(Instant::now()),
             draining: Cell::new(false),

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::tls::{Renewal, ServerTls, TlsFault};
+use super::quic::{self, QuicServer};
+use super::tcp::{self, Listening};
+use super::tls::{Carrier, Renewal, ServerTls, TlsFault};
 use super::{Stream, proxy_protocol, websocket};
-use crate::config::{Listener, ProxyHeader};
+use crate::config::{Address, Listener, ProxyHeader};
 
 /// How a listener's connections become byte streams.
 #[derive(Debug)]
@@ -18,6 +20,17 @@ pub struct Reception {
     tls: Option<Arc<ServerTls>>,
     /// Where WebSocket is asked for, if it has to be.
     path: Option<Box<str>>,
+    /// `None`: over TCP.
+    quic: Option<QuicServer>,
+}
+
+/// A connection that has come to a listener, and has not said a word.
+#[derive(Debug)]
+pub enum Coming {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Over QUIC: its first packet.
+    Quic(Box<quinn::Incoming>),
 }
 
 /// A connection that can speak MQTT.
@@ -39,16 +52,38 @@ impl Reception {
         folder: &Path,
         renewal: &mut Renewal,
     ) -> Result<Self, TlsFault> {
+        let carrier = match &listener.quic {
+            Some(quic) => Carrier::Quic(quic.early_data),
+            None => Carrier::Tcp,
+        };
         let tls = match &listener.tls {
-            Some(tls) => Some(Arc::new(ServerTls::load(&listener.name, tls, folder)?)),
+            Some(tls) => Some(Arc::new(ServerTls::load(&listener.name, tls, carrier, folder)?)),
             None => None,
         };
         tls.iter().for_each(|tls| renewal.watch_server(tls));
-        Ok(Self {
-            header: listener.proxy_protocol,
-            tls,
-            path: listener.path.as_deref().map(Into::into),
-        })
+        let quic = match (&listener.quic, &tls) {
+            (Some(quic), Some(tls)) => Some(QuicServer::new(tls.clone(), quic)?),
+            _ => None,
+        };
+        let path = listener.path.as_deref().map(Into::into);
+        Ok(Self { header: listener.proxy_protocol, tls, path, quic })
+    }
+
+    /// Binds an address once per shard. All or nothing: what was bound is closed on an error.
+    ///
+    /// # Errors
+    /// When the host has no address, or the port is taken by somebody else.
+    pub fn bind(&self, address: &Address, shards: usize) -> io::Result<Listening> {
+        match &self.quic {
+            Some(_) => quic::bind(address, shards),
+            None => tcp::bind(address, shards),
+        }
+    }
+
+    /// QUIC, if that is how connections come.
+    #[must_use]
+    pub fn quic(&self) -> Option<&QuicServer> {
+        self.quic.as_ref()
     }
 
     /// Whether a connection is ready as it comes.
@@ -61,7 +96,18 @@ impl Reception {
     ///
     /// # Errors
     /// When the peer does something else, or is gone.
-    pub async fn welcome(&self, mut stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
+    pub async fn welcome(&self, coming: Coming, peer: SocketAddr) -> io::Result<Arrival> {
+        match (coming, &self.quic) {
+            (Coming::Tcp(stream), _) => self.welcome_tcp(stream, peer).await,
+            (Coming::Quic(incoming), Some(quic)) => {
+                let stream = quic.accept(*incoming).await?;
+                Ok(Arrival { stream: stream.into(), peer })
+            }
+            (Coming::Quic(_), None) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    async fn welcome_tcp(&self, mut stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
         let peer = match self.header {
             ProxyHeader::Off => peer,
             ProxyHeader::Required => proxy_protocol::read(&mut stream).await?.unwrap_or(peer),

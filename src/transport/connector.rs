@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
 
-use super::tls::{ClientTls, Renewal, TlsFault};
+use super::quic::{QuicClient, QuicEndpoints};
+use super::tls::{Carrier, ClientTls, Renewal, TlsFault};
 use super::{Caller, Stream, proxy_protocol, tcp, websocket};
-use crate::config::{Address, ProxyProtocol, Upstream};
+use crate::config::{Address, EarlyData, ProxyProtocol, Scheme, Upstream};
 
 /// Opens connections to one upstream.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Connector {
     tls: Option<Arc<ClientTls>>,
     /// Where WebSocket is asked for, if it has to be.
     path: Option<Box<str>>,
+    /// `None`: over TCP.
+    quic: Option<QuicClient>,
 }
 
 impl Connector {
@@ -32,13 +35,19 @@ impl Connector {
         renewal: &mut Renewal,
     ) -> Result<Self, TlsFault> {
         let address = upstream.url.address.clone();
-        let tls = match &upstream.tls {
-            Some(tls) => Some(Arc::new(ClientTls::load(&upstream.name, tls, &address, folder)?)),
-            None => None,
+        let carrier = match upstream.url.scheme {
+            Scheme::Quic => Carrier::Quic(EarlyData::Off),
+            Scheme::Mqtt | Scheme::Mqtts | Scheme::Ws | Scheme::Wss => Carrier::Tcp,
         };
+        let load = |tls| ClientTls::load(&upstream.name, tls, carrier, &address, folder);
+        let tls = upstream.tls.as_ref().map(load).transpose()?.map(Arc::new);
         tls.iter().for_each(|tls| renewal.watch_client(tls));
+        let quic = match (carrier, &tls) {
+            (Carrier::Quic(_), Some(tls)) => Some(QuicClient::new(tls.clone())?),
+            _ => None,
+        };
         let path = upstream.url.path.as_deref().map(Into::into);
-        Ok(Self { address, proxy_protocol: upstream.proxy_protocol, tls, path })
+        Ok(Self { address, proxy_protocol: upstream.proxy_protocol, tls, path, quic })
     }
 
     /// Whether the broker is told whose connection it is.
@@ -47,11 +56,19 @@ impl Connector {
         self.proxy_protocol.is_some()
     }
 
-    /// Opens a connection. Who calls bounds the time. `caller`: whose connection it is, if the broker is to be told.
+    /// Opens a connection. Who calls bounds the time. `endpoints`: the own shard's. `caller`: whose connection it is, if the
+    /// broker is to be told.
     ///
     /// # Errors
     /// When nobody answers, or the answer is not to be trusted.
-    pub async fn connect(&self, caller: Option<Caller>) -> io::Result<Stream> {
+    pub async fn connect(
+        &self,
+        endpoints: &QuicEndpoints,
+        caller: Option<Caller>,
+    ) -> io::Result<Stream> {
+        if let Some(quic) = &self.quic {
+            return Ok(quic.connect(&self.address, endpoints).await?.into());
+        }
         let mut stream = tcp::connect(&self.address).await?;
         if let (Some(version), Some(caller)) = (self.proxy_protocol, caller) {
             stream.write_all(&proxy_protocol::write(version, caller)?).await?;

@@ -4,17 +4,20 @@
 
 mod arrival;
 mod connector;
+mod dial;
 mod proxy_protocol;
+mod quic;
 mod stream;
 mod tcp;
 mod tls;
 mod websocket;
 
-pub use arrival::{Arrival, Reception};
+pub use arrival::{Arrival, Coming, Reception};
 pub use connector::Connector;
 pub use proxy_protocol::Caller;
-pub use stream::{Over, Stream};
+pub use quic::{Load, QuicEndpoints, QuicStream, QuicStreams};
+pub use stream::{Over, Stream, first_of, read};
 pub(crate) use tcp::prepare;
-pub use tcp::{Listening, bind};
+pub use tcp::{ListenSocket, Listening};
 pub use tls::{DeviceCertificate, Renewal, TlsFault, Trigger};
 pub use websocket::WebSocket;

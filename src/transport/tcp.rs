@@ -1,13 +1,15 @@
 //! TCP: listeners that several shards share, and connections to upstreams.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
 use crate::config::Address;
+
+use super::dial::{first_that_answers, resolve};
 
 /// Connections that the kernel keeps waiting for each listener.
 const BACKLOG: i32 = 4096;
@@ -16,37 +18,44 @@ const BACKLOG: i32 = 4096;
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How long an address of a host may be silent before the host's next address is tried.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// One address, with a listener of its own for each shard.
 #[derive(Debug)]
 pub struct Listening {
     /// The address as it really is: a port 0 has become a port.
     pub address: SocketAddr,
     /// One for each shard. The kernel spreads connections over them (`SO_REUSEPORT`).
-    pub listeners: Vec<TcpListener>,
+    pub sockets: Vec<ListenSocket>,
+}
+
+/// What a shard listens at, bound and not blocking.
+#[derive(Debug)]
+pub enum ListenSocket {
+    /// For TCP, and what is carried by it.
+    Tcp(TcpListener),
+    /// For QUIC.
+    Udp(UdpSocket),
 }
 
 /// Binds an address once per shard. All or nothing: what was bound is closed on an error.
 ///
 /// # Errors
 /// When the host has no address, or the port is taken by somebody else.
-pub fn bind(address: &Address, shards: usize) -> io::Result<Listening> {
+pub(super) fn bind(address: &Address, shards: usize) -> io::Result<Listening> {
     let first = resolve(address)?;
     // Another process that also shares the port would take half of the connections without a word.
     drop(listen(first, Sharing::Alone)?);
     let listener = listen(first, Sharing::Shards)?;
     let address = listener.local_addr()?;
-    let mut listeners = vec![listener];
+    let mut sockets = vec![ListenSocket::Tcp(listener)];
     for _ in 1..shards {
-        listeners.push(listen(address, Sharing::Shards)?);
+        sockets.push(ListenSocket::Tcp(listen(address, Sharing::Shards)?));
     }
-    Ok(Listening { address, listeners })
+    Ok(Listening { address, sockets })
 }
 
+/// With whom a socket shares its address.
 #[derive(PartialEq, Eq)]
-enum Sharing {
+pub(super) enum Sharing {
     Alone,
     Shards,
 }
@@ -65,38 +74,17 @@ fn listen(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn resolve(address: &Address) -> io::Result<SocketAddr> {
-    let mut found = (address.host.as_str(), address.port).to_socket_addrs()?;
-    found.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
-}
-
 /// Opens a connection, to the first address of the host that answers. The caller bounds the time.
 ///
 /// # Errors
 /// When the host has no address, or none of them answers.
 pub(super) async fn connect(address: &Address) -> io::Result<TcpStream> {
-    let addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host((address.host.as_str(), address.port)).await?.collect();
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for (at, candidate) in addresses.iter().enumerate() {
-        let connecting = TcpStream::connect(candidate);
-        // One that swallows every packet must not use up the time of those behind it.
-        let outcome = match at + 1 == addresses.len() {
-            true => connecting.await,
-            false => match tokio::time::timeout(ADDRESS_TIMEOUT, connecting).await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(io::ErrorKind::TimedOut.into()),
-            },
-        };
-        match outcome {
-            Ok(stream) => {
-                prepare(&stream)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    first_that_answers(address, async |candidate| {
+        let stream = TcpStream::connect(candidate).await?;
+        prepare(&stream)?;
+        Ok(stream)
+    })
+    .await
 }
 
 /// Small packets are sent at once, and a peer that is gone is noticed.

@@ -202,6 +202,8 @@ pub struct Stage {
 /// What a stage's configuration says beside names and addresses.
 #[derive(Default, Clone, Copy)]
 pub struct Said<'s> {
+    /// 0: one.
+    pub shards: usize,
     pub proxy: &'s str,
     pub limits: &'s str,
     pub listener: &'s str,
@@ -212,9 +214,10 @@ pub struct Said<'s> {
 /// A configuration in a folder.
 pub fn configure(folder: &Path, broker: SocketAddr, said: Said<'_>) -> Config {
     let scheme = if said.scheme.is_empty() { "mqtt" } else { said.scheme };
-    let Said { proxy, limits, listener, upstream, .. } = said;
+    let Said { shards, proxy, limits, listener, upstream, .. } = said;
+    let shards = shards.max(1);
     let text = format!(
-        "[proxy]\nshards = 1\n{proxy}\n[limits]\n{limits}\n\
+        "[proxy]\nshards = {shards}\n{proxy}\n[limits]\n{limits}\n\
          [[upstream]]\nname = 'b'\ndialect = 'plain'\nurl = '{scheme}://localhost:{}'\n{upstream}\n\
          [[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n{listener}\n",
         broker.port()

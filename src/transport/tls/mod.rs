@@ -11,15 +11,17 @@ mod names;
 mod renewal;
 mod subject;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::config::{Address, ListenerTls, UpstreamTls};
+use crate::config::{Address, EarlyData, ListenerTls, UpstreamTls};
 
 pub use files::TlsFault;
 pub use renewal::{Renewal, Trigger};
@@ -27,21 +29,42 @@ pub use subject::DeviceCertificate;
 
 use renewal::Current;
 
+/// What carries TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// TCP.
+    Tcp,
+    /// QUIC, which says in the handshake that MQTT is meant, and may take something before its end.
+    Quic(EarlyData),
+}
+
 /// TLS of a listener.
 #[derive(Debug)]
 pub(super) struct ServerTls {
     listener: String,
     tls: ListenerTls,
+    carrier: Carrier,
     folder: PathBuf,
     current: Current<ServerConfig>,
 }
 
 impl ServerTls {
     /// Reads a listener's files. Relative paths start at `folder`.
-    pub(super) fn load(listener: &str, tls: &ListenerTls, folder: &Path) -> Result<Self, TlsFault> {
-        let current = Current::new(build::server(tls, folder)?, files::print(tls.paths(), folder));
+    pub(super) fn load(
+        listener: &str,
+        tls: &ListenerTls,
+        carrier: Carrier,
+        folder: &Path,
+    ) -> Result<Self, TlsFault> {
+        let config = build::server(tls, carrier, folder)?;
+        let current = Current::new(config, files::print(tls.paths(), folder));
         let (listener, tls, folder) = (listener.to_owned(), tls.clone(), folder.to_owned());
-        Ok(Self { listener, tls, folder, current })
+        Ok(Self { listener, tls, carrier, folder, current })
+    }
+
+    /// What the next handshake uses.
+    pub(super) fn current(&self) -> Arc<ServerConfig> {
+        self.current.get()
     }
 
     /// The server's side of a handshake. The caller bounds the time.
@@ -55,6 +78,7 @@ impl ServerTls {
 pub(super) struct ClientTls {
     upstream: String,
     tls: UpstreamTls,
+    carrier: Carrier,
     folder: PathBuf,
     name: ServerName<'static>,
     current: Current<ClientConfig>,
@@ -65,15 +89,27 @@ impl ClientTls {
     pub(super) fn load(
         upstream: &str,
         tls: &UpstreamTls,
+        carrier: Carrier,
         address: &Address,
         folder: &Path,
     ) -> Result<Self, TlsFault> {
         let name = tls.server_name.as_ref().unwrap_or(&address.host);
         let name = ServerName::try_from(name.clone())
             .map_err(|_| TlsFault::Name { name: name.clone() })?;
-        let current = Current::new(build::client(tls, folder)?, files::print(tls.paths(), folder));
+        let config = build::client(tls, carrier, folder)?;
+        let current = Current::new(config, files::print(tls.paths(), folder));
         let (upstream, tls, folder) = (upstream.to_owned(), tls.clone(), folder.to_owned());
-        Ok(Self { upstream, tls, folder, name, current })
+        Ok(Self { upstream, tls, carrier, folder, name, current })
+    }
+
+    /// What the next handshake uses.
+    pub(super) fn current(&self) -> Arc<ClientConfig> {
+        self.current.get()
+    }
+
+    /// The name that the broker's certificate has to have.
+    pub(super) fn name(&self) -> Cow<'_, str> {
+        self.name.to_str()
     }
 
     /// The client's side of a handshake. The caller bounds the time.
@@ -83,17 +119,27 @@ impl ClientTls {
     }
 }
 
+const UNKNOWN: &str = "name who vouches for the broker: `ca` under [upstream.tls]";
+const MISNAMED: &str =
+    "write the name in the broker's certificate: `server_name` under [upstream.tls]";
+
+/// What to do where a library says no more than a word.
+pub(super) fn remedy_for(word: &str) -> &'static str {
+    match word {
+        "UnknownIssuer" => UNKNOWN,
+        _ => MISNAMED,
+    }
+}
+
 /// Says what to do about the fault that everybody meets first.
 fn explain(error: io::Error) -> io::Error {
     use rustls::{CertificateError, Error};
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     let remedy = match inner {
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "name who vouches for the broker: `ca` under [upstream.tls]"
-        }
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => UNKNOWN,
         Some(Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        )) => "write the name in the broker's certificate: `server_name` under [upstream.tls]",
+        )) => MISNAMED,
         _ => return error,
     };
     io::Error::new(error.kind(), format!("{error}; {remedy}"))

@@ -89,7 +89,7 @@ impl Renewal {
             tell(
                 "listener",
                 &server.listener,
-                server.current.renew(trigger, found, || build::server(tls, folder)),
+                server.current.renew(trigger, found, || build::server(tls, server.carrier, folder)),
             );
         }
         for client in &self.clients {
@@ -98,7 +98,7 @@ impl Renewal {
             tell(
                 "upstream",
                 &client.upstream,
-                client.current.renew(trigger, found, || build::client(tls, folder)),
+                client.current.renew(trigger, found, || build::client(tls, client.carrier, folder)),
             );
         }
     }

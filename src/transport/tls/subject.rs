@@ -16,8 +16,12 @@ impl DeviceCertificate {
     /// `None`: the device showed none.
     pub(in crate::transport) fn of(stream: &TlsStream<TcpStream>) -> Option<Self> {
         let (_, session) = stream.get_ref();
-        let shown = session.peer_certificates()?.first()?;
-        Some(Self { common_name: common_name(shown) })
+        Some(Self::read(session.peer_certificates()?.first()?))
+    }
+
+    /// Takes a certificate (DER) apart.
+    pub(in crate::transport) fn read(certificate: &[u8]) -> Self {
+        Self { common_name: common_name(certificate) }
     }
 }
 

@@ -1,0 +1,54 @@
+//! QUIC on both sides: MQTT in streams of a QUIC connection (ALPN `mqtt`), as the brokers that have it speak it.
+//!
+//! The first stream that a device opens carries its CONNECT; it may open more. Towards an upstream there is one stream per
+//! connection. A connection stays on its shard, also when its device gets another address: see `routing`.
+
+mod incoming;
+mod outgoing;
+mod routing;
+mod sockets;
+mod stream;
+mod streams;
+
+use std::time::Duration;
+
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+
+pub use incoming::Load;
+pub(super) use incoming::QuicServer;
+pub use outgoing::QuicEndpoints;
+pub(super) use sockets::bind;
+pub use stream::QuicStream;
+pub use streams::QuicStreams;
+
+pub(super) use outgoing::QuicClient;
+
+/// The name of MQTT in the handshake. Without it neither side goes on.
+pub(super) const ALPN: &[u8] = b"mqtt";
+
+/// Bytes of one stream that may be on their way before the reader has taken them. All streams together may have as much each:
+/// a packet is read to its end before another stream's, which must not wait for room that the others have filled.
+const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// Bytes that wait to be sent, or to be acknowledged, on all streams of a connection.
+const SEND_WINDOW: u64 = 256 * 1024;
+
+/// What both sides keep to: no streams in one direction only, no datagrams. Nobody opens streams that don't belong to MQTT.
+fn transport(streams_max: u32, idle: Duration, keep_alive: Option<Duration>) -> TransportConfig {
+    let mut config = TransportConfig::default();
+    let idle = IdleTimeout::try_from(idle).unwrap_or(IdleTimeout::from(VarInt::MAX));
+    config
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_bidi_streams(VarInt::from_u32(streams_max))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
+        .receive_window(VarInt::from_u32(STREAM_WINDOW.saturating_mul(streams_max.max(4))))
+        .send_window(SEND_WINDOW)
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(keep_alive);
+    config
+}
+
+fn no_suite(error: &impl std::fmt::Display) -> super::tls::TlsFault {
+    super::tls::TlsFault::Library(error.to_string())
+}

@@ -1,0 +1,161 @@
+//! All streams of a device's connection, each with its number. What goes on which of them is for others to say.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream};
+
+use super::stream::QuicStream;
+use crate::transport::DeviceCertificate;
+
+type Accepting = Pin<Box<dyn Future<Output = Result<(SendStream, RecvStream), ConnectionError>>>>;
+
+/// The streams of a connection. Number 0 is the first one, and as long open as the connection; the other numbers are given to
+/// streams that come, and again when they have gone. There are never more than the listener allows at once.
+pub struct QuicStreams {
+    first: QuicStream,
+    others: Vec<Option<Other>>,
+    accepting: Option<Accepting>,
+}
+
+struct Other {
+    send: SendStream,
+    /// `None`: the device sends no more on it.
+    receive: Option<RecvStream>,
+}
+
+impl std::fmt::Debug for QuicStreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QuicStreams").field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+impl From<QuicStream> for QuicStreams {
+    fn from(first: QuicStream) -> Self {
+        Self { first, others: Vec::new(), accepting: None }
+    }
+}
+
+impl QuicStreams {
+    /// One more than the highest number that is used.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// Our end's address.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.first.local_addr()
+    }
+
+    /// What the device has shown.
+    #[must_use]
+    pub fn certificate(&self) -> Option<DeviceCertificate> {
+        self.first.certificate().map(|shown| DeviceCertificate::read(&shown))
+    }
+
+    /// Waits until what was read is known not to be a repetition.
+    pub fn poll_confirmed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.first.poll_confirmed(context)
+    }
+
+    /// Takes one more stream that the device has opened; its number.
+    pub fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let accepting = self.accepting.get_or_insert_with(|| {
+            let connection = self.first.connection().clone();
+            Box::pin(async move { connection.accept_bi().await })
+        });
+        let Poll::Ready(accepted) = accepting.as_mut().poll(context) else { return Poll::Pending };
+        self.accepting = None;
+        let (send, receive) = accepted?;
+        let other = Some(Other { send, receive: Some(receive) });
+        let free = self.others.iter_mut().enumerate().find(|(_, other)| other.is_none());
+        Poll::Ready(Ok(match free {
+            Some((at, place)) => {
+                *place = other;
+                1 + at
+            }
+            None => {
+                self.others.push(other);
+                self.others.len()
+            }
+        }))
+    }
+
+    fn other(&mut self, number: usize) -> Option<&mut Other> {
+        self.others.get_mut(number.checked_sub(1)?)?.as_mut()
+    }
+
+    /// Reads from a stream. `Ok(0)`: the device sends no more on it. Never ready for a number that isn't used, or that has
+    /// said so before.
+    pub fn poll_read(
+        &mut self,
+        number: usize,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if number == 0 {
+            return self.first.poll_read(context, buffer);
+        }
+        let Some(other) = self.other(number) else { return Poll::Pending };
+        let Some(receive) = &mut other.receive else { return Poll::Pending };
+        let read = match receive.poll_read(context, buffer) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(read)) => read,
+            // The device has taken back what it had sent.
+            Poll::Ready(Err(ReadError::Reset(_))) => 0,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+        };
+        if read == 0 {
+            other.receive = None;
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Writes to a stream. An error on another one than the first is that stream's alone.
+    pub fn poll_write(
+        &mut self,
+        number: usize,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if number == 0 {
+            return self.first.poll_write(context, bytes);
+        }
+        match self.other(number) {
+            Some(other) => Pin::new(&mut other.send).poll_write(context, bytes).map_err(Into::into),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Whether the device sends no more on a stream.
+    #[must_use]
+    pub fn is_finished(&self, number: usize) -> bool {
+        let other = number.checked_sub(1).and_then(|at| self.others.get(at)?.as_ref());
+        number > 0 && other.is_none_or(|other| other.receive.is_none())
+    }
+
+    /// Gives a stream up, after what was written to it. Its number is free again.
+    pub fn close(&mut self, number: usize) {
+        let place = number.checked_sub(1).and_then(|at| self.others.get_mut(at));
+        if let Some(mut other) = place.and_then(Option::take) {
+            // It fails if the device wants nothing any more.
+            let _ = other.send.finish();
+        }
+        while let Some(None) = self.others.last() {
+            self.others.pop();
+        }
+    }
+
+    /// Says on all streams that nothing more will be written.
+    pub fn finish(&mut self) {
+        self.first.finish();
+        for other in self.others.iter_mut().flatten() {
+            let _ = other.send.finish();
+        }
+    }
+}

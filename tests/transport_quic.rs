@@ -1,0 +1,474 @@
+//! QUIC at listeners, with real sockets: who gets in, which streams there are, and what an address is.
+#![cfg(feature = "server")]
+
+mod quic;
+mod secure;
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use quic::{Device, Lane, client, runtime};
+use secure::*;
+
+const QUIC: &str =
+    "transport = 'quic'\n[listener.tls]\ncertificate = 'server.pem'\nkey = 'server.key'\n";
+
+/// A stage whose listener has a certificate for `localhost`, and who vouches for it.
+fn stage(said: Said<'_>) -> (Stage, Authority) {
+    let (folder, authority) = (folder(), Authority::new("authority"));
+    authority.vouch(&["localhost"], &["server"]).write(folder.path(), "server");
+    (Stage::new(folder, said), authority)
+}
+
+fn quic(more: &str) -> (Stage, Authority) {
+    let listener = format!("{QUIC}[listener.quic]\n{more}");
+    stage(Said { listener: &listener, ..Said::default() })
+}
+
+#[test]
+fn a_device_over_quic_reaches_the_broker() {
+    let (stage, authority) = quic("");
+    let device = Device::trusting(&runtime(), &authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    let mut broker = stage.join(&mut first);
+    ping(&mut first, &mut broker);
+    // Both ends learn of an end.
+    device.connection.close(0_u32.into(), b"");
+    assert!(ends(&mut broker));
+    // And of the other's.
+    let device = Device::trusting(&runtime(), &authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    drop(stage.join(&mut first));
+    assert!(ends(&mut first));
+}
+
+#[test]
+fn a_device_that_says_good_bye_is_heard() {
+    let (stage, authority) = quic("");
+    let device = Device::trusting(&runtime(), &authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    let mut broker = stage.join(&mut first);
+    first.write_all(b"\x30\x03\0\x01t\xE0\0").expect("sent");
+    first.finish();
+    expect(&mut broker, b"\x30\x03\0\x01t\xE0\0");
+    assert!(ends(&mut broker) && ends(&mut first));
+}
+
+/// PUBLISH with so many bytes of payload.
+fn large(topic: &[u8; 1], payload: u32) -> Vec<u8> {
+    let mut packet = vec![0x30];
+    let mut length = 3 + payload;
+    while length > 0x7F {
+        packet.push((length & 0x7F) as u8 | 0x80);
+        length >>= 7;
+    }
+    packet.push(length as u8);
+    packet.extend(b"\0\x01");
+    packet.extend(topic);
+    packet.extend((0..payload).map(|at| (at / 7) as u8));
+    packet
+}
+
+#[test]
+fn large_packets_pass_both_ways_and_a_slow_reader_gets_all() {
+    let (stage, authority) = quic("");
+    let device = Device::trusting(&runtime(), &authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    let mut broker = stage.join(&mut first);
+    let packet = large(b"t", 3 << 20);
+    let up = packet.clone();
+    let mut other = broker.try_clone().expect("a socket");
+    let sending = std::thread::spawn(move || other.write_all(&up).expect("sent"));
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| expect(&mut broker, &packet));
+        first.write_all(&packet).expect("sent");
+        reading.join().expect("read");
+    });
+    // Nobody has read the device's part so far.
+    expect(&mut first, &packet);
+    sending.join().expect("sent");
+    ping(&mut first, &mut broker);
+}
+
+#[test]
+fn without_the_name_of_the_protocol_nobody_gets_in() {
+    let (stage, authority) = quic("");
+    let runtime = runtime();
+    for alpn in [&[][..], &[&b"h3"[..]], &[&b"mqttv3.1"[..]]] {
+        let dialed = Device::dial(&runtime, client(&authority, None, alpn), stage.proxy);
+        let error = dialed.err().expect("refused").to_string();
+        assert!(error.contains("120"), "{error}");
+    }
+}
+
+#[test]
+fn a_device_shows_a_certificate_where_it_is_asked_for_one() {
+    let (folder, authority) = (folder(), Authority::new("authority"));
+    let (devices, strangers) = (Authority::new("devices"), Authority::new("strangers"));
+    authority.vouch(&["localhost"], &["server"]).write(folder.path(), "server");
+    std::fs::write(folder.path().join("devices.pem"), &devices.pem).expect("written");
+    let listener = format!("{QUIC}client_ca = 'devices.pem'\n");
+    let stage = Stage::new(folder, Said { listener: &listener, ..Said::default() });
+    let (good, bad) = (devices.vouch(&[], &["meter-77"]), strangers.vouch(&[], &["meter-77"]));
+    let runtime = runtime();
+    for (papers, passes) in [(None, false), (Some(&bad), false), (Some(&good), true)] {
+        let config = client(&authority, papers, &[b"mqtt"]);
+        let joined = Device::dial(&runtime, config, stage.proxy).and_then(|device| {
+            let mut first = device.open()?;
+            first.write_all(CONNECT)?;
+            match passes {
+                true => {
+                    let mut broker = stage.accept();
+                    expect(&mut broker, CONNECT);
+                    broker.write_all(CONNACK)?;
+                    expect(&mut first, CONNACK);
+                }
+                // A client learns of it after its handshake.
+                false => {
+                    first.read_exact(&mut [0])?;
+                }
+            }
+            Ok(())
+        });
+        assert_eq!(joined.is_ok(), passes, "{joined:?}");
+    }
+}
+
+/// Whatever opens the connection: a device changes its port as often as it likes, and stays in its session, on its shard.
+#[test]
+fn a_session_outlives_another_address_of_its_device() {
+    let listener = QUIC;
+    let (stage, authority) = stage(Said { shards: 4, listener, ..Said::default() });
+    let runtime = runtime();
+    let mut sessions: Vec<_> = (0..12)
+        .map(|_| {
+            let device = Device::trusting(&runtime, &authority, stage.proxy);
+            let mut first = device.open().expect("a stream");
+            let broker = stage.join(&mut first);
+            (device, first, broker)
+        })
+        .collect();
+    for _ in 0..3 {
+        for (device, first, broker) in &mut sessions {
+            device.rebind();
+            ping(first, broker);
+        }
+    }
+}
+
+#[test]
+fn sessions_are_spread_over_shards() {
+    let more = "[admin]\nbind = '127.0.0.1:0'";
+    let (stage, authority) = stage(Said {
+        shards: 2,
+        listener: QUIC,
+        proxy: "",
+        limits: "",
+        upstream: more,
+        ..Said::default()
+    });
+    let runtime = runtime();
+    let _sessions: Vec<_> = (0..40)
+        .map(|_| {
+            let device = Device::trusting(&runtime, &authority, stage.proxy);
+            let mut first = device.open().expect("a stream");
+            let broker = stage.join(&mut first);
+            (device, first, broker)
+        })
+        .collect();
+    let admin = stage.server.as_ref().and_then(|server| server.admin).expect("an address");
+    let mut socket = tcp(admin);
+    socket
+        .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        .expect("sent");
+    let mut page = String::new();
+    socket.read_to_string(&mut page).expect("a page");
+    for shard in 0..2 {
+        let name = format!("interlingua_shard_sessions{{shard=\"{shard}\"}} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(name.as_str()));
+        let count: u32 = line.expect("a gauge").parse().expect("a number");
+        // By the first byte of what the client draws: 40 heads or tails.
+        assert!((5..=35).contains(&count), "{page}");
+    }
+}
+
+/// A device with a first stream that is in, and the broker's end.
+fn joined(stage: &Stage, authority: &Authority) -> (Device, Lane, std::net::TcpStream) {
+    let device = Device::trusting(&runtime(), authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    let broker = stage.join(&mut first);
+    (device, first, broker)
+}
+
+const SUBSCRIBE_A: &[u8] = b"\x82\x06\0\x01\0\x01a\0";
+const SUBACK_1: &[u8] = b"\x90\x03\0\x01\0";
+
+#[test]
+fn what_belongs_to_a_stream_goes_on_it() {
+    let (stage, authority) = quic("");
+    let (device, mut first, mut broker) = joined(&stage, &authority);
+    let (mut second, mut third) = (device.open().expect("one"), device.open().expect("another"));
+
+    second.write_all(SUBSCRIBE_A).expect("sent");
+    expect(&mut broker, SUBSCRIBE_A);
+    broker.write_all(SUBACK_1).expect("sent");
+    expect(&mut second, SUBACK_1);
+
+    third.write_all(b"\x32\x05\0\x01b\0\x02").expect("sent");
+    expect(&mut broker, b"\x32\x05\0\x01b\0\x02");
+    // QoS 2 on the second, while QoS 1 on the third isn't answered.
+    second.write_all(b"\x34\x05\0\x01c\0\x03").expect("sent");
+    expect(&mut broker, b"\x34\x05\0\x01c\0\x03");
+    broker.write_all(b"\x50\x02\0\x03\x40\x02\0\x02").expect("sent");
+    expect(&mut second, b"\x50\x02\0\x03");
+    expect(&mut third, b"\x40\x02\0\x02");
+    second.write_all(b"\x62\x02\0\x03").expect("sent");
+    expect(&mut broker, b"\x62\x02\0\x03");
+    broker.write_all(b"\x70\x02\0\x03").expect("sent");
+    expect(&mut second, b"\x70\x02\0\x03");
+
+    // What was subscribed to on the second, and what nobody knows. PUBREL follows its message.
+    broker.write_all(b"\x34\x05\0\x01a\0\x07\x30\x03\0\x01x").expect("sent");
+    expect(&mut second, b"\x34\x05\0\x01a\0\x07");
+    expect(&mut first, b"\x30\x03\0\x01x");
+    second.write_all(b"\x50\x02\0\x07").expect("sent");
+    expect(&mut broker, b"\x50\x02\0\x07");
+    broker.write_all(b"\x62\x02\0\x07").expect("sent");
+    expect(&mut second, b"\x62\x02\0\x07");
+    ping(&mut first, &mut broker);
+
+    // A stream of its own for each message: more than there may be at once.
+    for _ in 0..100 {
+        let mut message = device.open().expect("room for one more");
+        message.write_all(b"\x32\x05\0\x01b\0\x09").expect("sent");
+        message.finish();
+        expect(&mut broker, b"\x32\x05\0\x01b\0\x09");
+        broker.write_all(b"\x40\x02\0\x09").expect("sent");
+        expect(&mut message, b"\x40\x02\0\x09");
+        assert!(ends(&mut message), "nothing more comes");
+    }
+}
+
+#[test]
+fn what_comes_on_other_streams_waits_until_the_device_is_accepted() {
+    let (stage, authority) = quic("");
+    let device = Device::trusting(&runtime(), &authority, stage.proxy);
+    let (mut first, mut second) = (device.open().expect("one"), device.open().expect("another"));
+    first.write_all(&CONNECT[..3]).expect("sent");
+    second.write_all(SUBSCRIBE_A).expect("sent");
+    first.write_all(&CONNECT[3..]).expect("sent");
+    let mut broker = stage.accept();
+    expect(&mut broker, CONNECT);
+    broker.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket");
+    let nothing = broker.read(&mut [0; 1]).expect_err("nothing before CONNACK");
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    broker.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    broker.write_all(CONNACK).expect("sent");
+    expect(&mut first, CONNACK);
+    expect(&mut broker, SUBSCRIBE_A);
+}
+
+/// Packets of streams are never mixed, however they are cut, and however long they are.
+#[test]
+fn packets_of_several_streams_stay_whole() {
+    let (stage, authority) = quic("");
+    let (device, mut first, mut broker) = joined(&stage, &authority);
+    let lanes: Vec<_> = (b'a'..=b'f').map(|name| (name, device.open().expect("one"))).collect();
+    const EACH: usize = 12;
+    std::thread::scope(|scope| {
+        for (name, mut lane) in lanes {
+            scope.spawn(move || {
+                for round in 0..EACH {
+                    let packet = large(&[name], if round % 4 == 3 { 100_000 } else { 20_000 });
+                    for piece in packet.chunks(7_001) {
+                        lane.write_all(piece).expect("sent");
+                    }
+                }
+            });
+        }
+        for _ in 0..6 * EACH {
+            let mut head = [0; 7];
+            broker.read_exact(&mut head).expect("a packet");
+            let [kind, l0, l1, l2, zero, one, name] = head;
+            assert_eq!((kind, zero, one), (0x30, 0, 1), "{head:02x?}");
+            let length = [l2, l1, l0].iter().fold(0, |sum, byte| sum << 7 | u32::from(byte & 0x7F));
+            let mut payload = vec![0; length as usize - 3];
+            broker.read_exact(&mut payload).expect("a payload");
+            assert!(large(&[name], length - 3).ends_with(&payload), "{}", name as char);
+        }
+    });
+    ping(&mut first, &mut broker);
+}
+
+#[test]
+fn a_stream_that_the_device_gives_up_takes_nothing_with_it() {
+    let (stage, authority) = quic("");
+    let (device, mut first, mut broker) = joined(&stage, &authority);
+    let mut second = device.open().expect("one");
+    second.write_all(SUBSCRIBE_A).expect("sent");
+    expect(&mut broker, SUBSCRIBE_A);
+    broker.write_all(SUBACK_1).expect("sent");
+    expect(&mut second, SUBACK_1);
+    second.receive.stop(7_u32.into()).expect("open");
+    second.send.reset(7_u32.into()).expect("open");
+    // The proxy learns of it at its own time; from then on messages come on the first stream.
+    let since = Instant::now();
+    loop {
+        broker.write_all(b"\x30\x03\0\x01a").expect("sent");
+        ping(&mut Until { lane: &mut first }, &mut broker);
+        if LAST.with(|last| last.get()) {
+            break;
+        }
+        assert!(since.elapsed() < DEADLINE, "they never come");
+    }
+    // Half a packet can't be taken back.
+    let mut third = device.open().expect("another");
+    third.write_all(&large(b"t", 100_000)[..90_000]).expect("sent");
+    let mut start = vec![0; 8];
+    broker.read_exact(&mut start).expect("it has begun");
+    third.send.reset(7_u32.into()).expect("open");
+    assert!(ends(&mut broker), "nothing can follow");
+}
+
+thread_local! {
+    /// Whether a message came before the answer.
+    static LAST: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// A stream of which messages to `a` are left out.
+struct Until<'l> {
+    lane: &'l mut Lane,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut head = [0; 2];
+        self.lane.read_exact(&mut head)?;
+        LAST.with(|last| last.set(head[0] == 0x30));
+        if head[0] == 0x30 {
+            self.lane.read_exact(&mut [0; 3])?;
+            self.lane.read_exact(&mut head)?;
+        }
+        buffer[..2].copy_from_slice(&head);
+        Ok(2)
+    }
+}
+
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.lane.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Attack 9: no more streams than the listener allows, none in one direction.
+#[test]
+fn attack_9_a_flood_of_streams_ends_at_the_limit() {
+    let (stage, authority) = quic("streams_max = 2");
+    let (device, mut first, mut broker) = joined(&stage, &authority);
+    let _streams = [device.open().expect("one"), device.open().expect("another")];
+    let runtime = runtime();
+    let third = async {
+        tokio::time::timeout(Duration::from_millis(200), device.connection.open_bi()).await.is_err()
+            && tokio::time::timeout(Duration::from_millis(200), device.connection.open_uni())
+                .await
+                .is_err()
+    };
+    assert!(runtime.block_on(third), "there is room for one more");
+    ping(&mut first, &mut broker);
+}
+
+/// Attack 1: the deadline is one for everything before the end of CONNECT.
+#[test]
+fn attack_1_a_slow_device_over_quic_ends_with_the_time_for_connect() {
+    let limits = "connect_timeout_ms = 700";
+    let (stage, authority) = stage(Said { limits, listener: QUIC, ..Said::default() });
+    let runtime = runtime();
+    let late = Duration::from_millis(700);
+    for bytes in [None, Some(0), Some(5)] {
+        let since = Instant::now();
+        let device = Device::trusting(&runtime, &authority, stage.proxy);
+        let lane = bytes.map(|bytes| {
+            let mut first = device.open().expect("a stream");
+            first.write_all(&CONNECT[..bytes]).expect("sent");
+            first
+        });
+        runtime.block_on(device.connection.closed());
+        let took = since.elapsed();
+        assert!((late..late * 4).contains(&took), "{bytes:?}: {took:?}");
+        drop(lane);
+    }
+}
+
+/// Attack 9: whoever doesn't show where it is gets less than it has sent, or three times that where the operator says so.
+#[test]
+fn attack_9_who_does_not_show_its_address_gets_little() {
+    // The library looks at its limit before a datagram, not after it.
+    for (validation, [times, more]) in [("under_load", [3, 1199]), ("always", [1, 0])] {
+        let (stage, authority) = quic(&format!("address_validation = '{validation}'"));
+        let runtime = runtime();
+        // The first datagram of a real handshake, caught on its way.
+        let trap = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        trap.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        let endpoint = quic::endpoint(&runtime);
+        let config = client(&authority, None, &[b"mqtt"]);
+        let address = trap.local_addr().expect("an address");
+        let _connecting = runtime.connect(&endpoint, config, address);
+        let mut datagram = [0; 2048];
+        let (length, _) = trap.recv_from(&mut datagram).expect("a datagram");
+        assert!(length >= 1200);
+
+        let liar = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        liar.set_read_timeout(Some(Duration::from_millis(1500))).expect("a socket");
+        liar.send_to(&datagram[..length], stage.proxy).expect("sent");
+        let (mut got, mut answers) = (0, 0);
+        while let Ok(length) = liar.recv(&mut [0; 2048]) {
+            (got, answers) = (got + length, answers + 1);
+        }
+        assert!(answers > 0 && got <= times * length + more, "{validation}: {got} for {length}");
+    }
+}
+
+#[test]
+fn who_shows_its_address_gets_in_all_the_same() {
+    let (stage, authority) = quic("address_validation = 'always'");
+    let (_device, mut first, mut broker) = joined(&stage, &authority);
+    ping(&mut first, &mut broker);
+}
+
+/// Attack 9: what is sent before the handshake's end may come from whoever has seen it before. A CONNECT counts, where the
+/// listener says so; what stands behind it waits for the end.
+#[test]
+fn attack_9_early_data_is_a_connect_and_nothing_behind_it() {
+    for (early_data, taken) in [("off", false), ("connect", true)] {
+        let (stage, authority) = quic(&format!("early_data = '{early_data}'"));
+        let (runtime, config) = (runtime(), client(&authority, None, &[b"mqtt"]));
+        let endpoint = quic::endpoint(&runtime);
+        let dial = || runtime.connect(&endpoint, config.clone(), stage.proxy);
+        // The first time there is no ticket.
+        let connection = runtime.block_on(dial()).expect("in");
+        let (send, receive) = runtime.block_on(connection.open_bi()).expect("a stream");
+        let mut first = Lane::new(&runtime, send, receive);
+        let mut broker = stage.join(&mut first);
+        ping(&mut first, &mut broker);
+        connection.close(0_u32.into(), b"");
+        assert!(ends(&mut broker));
+
+        let connection = dial().into_0rtt();
+        assert_eq!(connection.is_ok(), taken, "{early_data}");
+        let Ok((connection, accepted)) = connection else { continue };
+        let (send, receive) = runtime.block_on(connection.open_bi()).expect("a stream");
+        let mut first = Lane::new(&runtime, send, receive);
+        first.write_all(CONNECT).expect("sent");
+        first.write_all(b"\x32\x05\0\x01b\0\x02").expect("sent");
+        let mut broker = stage.accept();
+        expect(&mut broker, CONNECT);
+        assert!(runtime.block_on(accepted), "it was early");
+        broker.write_all(CONNACK).expect("sent");
+        expect(&mut broker, b"\x32\x05\0\x01b\0\x02");
+        expect(&mut first, CONNACK);
+    }
+}
