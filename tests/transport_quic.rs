@@ -443,6 +443,38 @@ fn who_shows_its_address_gets_in_all_the_same() {
 /// listener says so; what stands behind it waits for the end.
 #[test]
 fn attack_9_early_data_is_a_connect_and_nothing_behind_it() {
+    let (stage, authority) = quic("early_data = 'connect'\naddress_validation = 'under_load'");
+    let (runtime, config) = (runtime(), client(&authority, None, &[b"mqtt"]));
+    let endpoint = quic::endpoint(&runtime);
+    let connection = runtime.block_on(runtime.connect(&endpoint, config.clone(), stage.proxy));
+    let connection = connection.expect("in");
+    let (send, receive) = runtime.block_on(connection.open_bi()).expect("a stream");
+    let mut first = Lane::new(&runtime, send, receive);
+    let mut broker = stage.join(&mut first);
+    ping(&mut first, &mut broker);
+
+    // With the ticket of the first connection; the proxy's words don't reach the device, which can't go on shaking hands.
+    let relay = quic::Relay::new(stage.proxy);
+    let connecting = runtime.connect(&endpoint, config, relay.address);
+    let (connection, _) = connecting.into_0rtt().ok().expect("a ticket");
+    let (send, receive) = runtime.block_on(connection.open_bi()).expect("a stream");
+    let mut first = Lane::new(&runtime, send, receive);
+    first.write_all(CONNECT).expect("sent");
+    first.write_all(b"\x32\x05\0\x01b\0\x02").expect("sent");
+    let mut broker = stage.accept();
+    expect(&mut broker, CONNECT);
+    broker.write_all(CONNACK).expect("sent");
+    broker.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket");
+    let nothing = broker.read(&mut [0; 1]).expect_err("nothing before the end of the handshake");
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    broker.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    relay.open();
+    expect(&mut broker, b"\x32\x05\0\x01b\0\x02");
+    expect(&mut first, CONNACK);
+}
+
+#[test]
+fn early_data_is_taken_where_the_listener_says_so() {
     for (early_data, taken) in [("off", false), ("connect", true)] {
         let (stage, authority) = quic(&format!("early_data = '{early_data}'"));
         let (runtime, config) = (runtime(), client(&authority, None, &[b"mqtt"]));

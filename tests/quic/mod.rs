@@ -9,7 +9,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
@@ -156,6 +156,46 @@ impl Write for Lane {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What stands between a device and the proxy. What comes back is kept until somebody lets it through.
+pub struct Relay {
+    pub address: SocketAddr,
+    open: mpsc::Sender<()>,
+}
+
+impl Relay {
+    pub fn new(proxy: SocketAddr) -> Self {
+        let front = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let back = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        back.connect(proxy).expect("an address");
+        let address = front.local_addr().expect("an address");
+        let (open, opened) = mpsc::channel();
+        let (told, device) = mpsc::channel();
+        let (there, here) =
+            (front.try_clone().expect("a socket"), back.try_clone().expect("a socket"));
+        // Both threads end with the process: a test takes seconds.
+        std::thread::spawn(move || {
+            let mut datagram = [0; 2048];
+            while let Ok((length, from)) = front.recv_from(&mut datagram) {
+                let _ = told.send(from);
+                let _ = back.send(&datagram[..length]);
+            }
+        });
+        std::thread::spawn(move || {
+            let from = device.recv().expect("somebody");
+            opened.recv().expect("let through");
+            let mut datagram = [0; 2048];
+            while let Ok(length) = here.recv(&mut datagram) {
+                let _ = there.send_to(&datagram[..length], from);
+            }
+        });
+        Self { address, open }
+    }
+
+    pub fn open(&self) {
+        self.open.send(()).expect("it waits");
     }
 }
 
