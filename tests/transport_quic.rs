@@ -42,6 +42,27 @@ fn a_device_over_quic_reaches_the_broker() {
     assert!(ends(&mut first));
 }
 
+/// Nobody has to wait for silence, which takes its time.
+#[test]
+fn devices_are_told_when_the_proxy_ends() {
+    let (mut stage, authority) = quic("");
+    let runtime = runtime();
+    let devices: Vec<_> = (0..300)
+        .map(|_| {
+            let device = Device::trusting(&runtime, &authority, stage.proxy);
+            let mut first = device.open().expect("a stream");
+            let broker = stage.join(&mut first);
+            (device, first, broker)
+        })
+        .collect();
+    stage.server.take().expect("it runs").stop();
+    for (device, _first, _broker) in devices {
+        // Far less than the time after which silence counts as an end.
+        let told = async { tokio::time::timeout(DEADLINE / 2, device.connection.closed()).await };
+        runtime.block_on(told).expect("it was told");
+    }
+}
+
 #[test]
 fn a_device_that_says_good_bye_is_heard() {
     let (stage, authority) = quic("");

@@ -158,6 +158,7 @@ impl Accepting {
             }
             (ListenSocket::Udp(socket), Some(quic)) => {
                 let endpoint = quic.listen(socket, *number, limits.shards)?;
+                self.state.endpoints.keep(endpoint.clone());
                 Ok(tokio::task::spawn_local(self.run_quic(endpoint)))
             }
             (ListenSocket::Udp(_), None) => Err(io::ErrorKind::Unsupported.into()),

@@ -175,6 +175,7 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     for task in accepting {
         task.abort();
     }
+    state.endpoints.refuse_new();
     state.drain();
     if tokio::time::timeout(timeout, state.emptied()).await.is_err() {
         tracing::warn!(sessions = state.sessions(), "sessions did not end in time");

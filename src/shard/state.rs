@@ -39,7 +39,7 @@ pub(crate) struct ShardState {
     pub(crate) timing: Timing,
     /// One permit for each connection of the process that may shake hands.
     pub(crate) handshakes: Arc<Semaphore>,
-    /// From where upstreams are reached over QUIC.
+    /// The shard's sockets of QUIC.
     pub(crate) endpoints: Rc<QuicEndpoints>,
     draining: Cell<bool>,
     calendar: Cell<Calendar>,

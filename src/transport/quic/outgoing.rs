@@ -1,6 +1,6 @@
-//! The way to an upstream over QUIC: one socket per shard and kind of address, for all connections.
+//! A shard's sockets of QUIC, and the way to an upstream: one socket per kind of address, for all connections.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +28,7 @@ const SETTLING: Duration = Duration::from_millis(500);
 pub struct QuicEndpoints {
     v4: OnceCell<Endpoint>,
     v6: OnceCell<Endpoint>,
+    listening: RefCell<Vec<Endpoint>>,
 }
 
 impl QuicEndpoints {
@@ -44,10 +45,24 @@ impl QuicEndpoints {
         Ok(cell.get_or_init(|| endpoint))
     }
 
-    /// Waits a little until upstreams have been told of the end of their connections.
+    /// Remembers a listener's socket.
+    pub fn keep(&self, endpoint: Endpoint) {
+        self.listening.borrow_mut().push(endpoint);
+    }
+
+    /// Refuses whoever comes from now on; connections that are there go on.
+    pub fn refuse_new(&self) {
+        for endpoint in self.listening.borrow().iter() {
+            endpoint.set_server_config(None);
+        }
+    }
+
+    /// Waits a little until the other ends have been told of the end of their connections.
     pub async fn settle(&self) {
+        let outgoing = [self.v4.get(), self.v6.get()].into_iter().flatten().cloned();
+        let all: Vec<Endpoint> = self.listening.take().into_iter().chain(outgoing).collect();
         let idle = async {
-            for endpoint in [self.v4.get(), self.v6.get()].into_iter().flatten() {
+            for endpoint in &all {
                 endpoint.wait_idle().await;
             }
         };
