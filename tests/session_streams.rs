@@ -89,8 +89,13 @@ fn an_exchange_of_qos_2_stays_where_it_began() {
 
     comes(&mut streams, 1, &subscribe(1, "a"));
     goes(&mut streams, b"\x34\x06\0\x01a\0\x09\0", 1);
+    comes(&mut streams, 1, b"\xA2\x06\0\x07\0\0\x01a");
+    goes(&mut streams, b"\x90\x04\0\x01\0\0", 1);
+    goes(&mut streams, b"\xB0\x04\0\x07\0\0", 1);
     goes(&mut streams, b"\x62\x02\0\x09", 1);
+    assert!(!streams.is_idle(1), "PUBCOMP is still to come");
     comes(&mut streams, 1, b"\x70\x02\0\x09");
+    assert!(streams.is_idle(1));
     goes(&mut streams, b"\x62\x02\0\x09", FIRST_STREAM);
 }
 
