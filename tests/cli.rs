@@ -79,6 +79,18 @@ fn explain_shows_each_step_of_a_message() {
 }
 
 #[test]
+fn explain_tells_what_the_limits_refuse() {
+    let deep = "a/".repeat(128);
+    for direction in ["up", "down", "subscribe"] {
+        let plain = ["explain", "--from", "plain", "--to", "plain", "--direction", direction];
+        let text = succeeds(&interlingua(&[&plain[..], &["--topic", &deep]].concat()));
+        assert!(text.contains("refused  bad_topic: more levels than `topic_levels_max`"), "{text}");
+        let text = succeeds(&interlingua(&[&plain[..], &["--topic", &deep[2..]]].concat()));
+        assert!(!text.contains("refused"), "{text}");
+    }
+}
+
+#[test]
 fn explain_tells_deliveries_subscriptions_and_refusals() {
     let down =
         ["--direction", "down", "--topic", "/plant/d1085266243/commands/relay", "--payload", "on"];

@@ -127,6 +127,9 @@ subscriptions_max = 5
 attachments_max = 6
 topic_aliases_max = 8
 will_delay_max_ms = 9
+topic_levels_max = 13
+topic_bytes_max = 14
+properties_max = 15
 buffered_bytes_max = 6000
 sessions_max = 7
 openings_max = 10
@@ -156,6 +159,9 @@ handshakes_max = 12
         attachments_max: 6,
         topic_aliases_max: 8,
         will_delay_max: Duration::from_millis(9),
+        topic_levels_max: 13,
+        topic_bytes_max: 14,
+        properties_max: 15,
     };
     assert_eq!(config.listeners[0].plan.limits, limits);
 }

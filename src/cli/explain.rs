@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use crate::config::{self, Config};
 use crate::document::list_words;
 use crate::mqtt::{Qos, topic};
-use crate::session::SessionPlan;
+use crate::session::{SessionLimits, SessionPlan};
 use crate::translate::{
     ConnectRefusal, Explanation, FilterPlan, Incoming, Refusal, Scratch, SessionNames, Translator,
     Way, explain,
@@ -77,6 +77,14 @@ impl Pair {
             Pair::Configured(plan) => &plan.translator,
         }
     }
+
+    /// Why a topic isn't even looked at: without a configuration, by the limits that nobody has changed.
+    fn check_topic(&self, topic: &str) -> Result<(), Refusal> {
+        match self {
+            Pair::Own(_) => SessionLimits::default().check_topic(topic),
+            Pair::Configured(plan) => plan.limits.check_topic(topic),
+        }
+    }
 }
 
 impl Explain {
@@ -84,7 +92,7 @@ impl Explain {
         let pair = self.pair()?;
         let translator = pair.translator();
         let way = match self.direction {
-            Direction::Subscribe => return self.subscribe(translator),
+            Direction::Subscribe => return self.subscribe(&pair),
             Direction::Up => Way::Up,
             Direction::Down => Way::Down,
         };
@@ -97,7 +105,10 @@ impl Explain {
             Incoming { topic_name: &self.topic, payload: &payload, qos, retain: self.retain };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let received_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let explanation = explain(translator, way, &message, &mut Scratch::at(received_ms, 1));
+        let mut explanation = explain(translator, way, &message, &mut Scratch::at(received_ms, 1));
+        if let Err(refusal) = pair.check_topic(&self.topic) {
+            explanation.outcome = Err(refusal);
+        }
         if self.json {
             writeln!(
                 std::io::stdout(),
@@ -147,12 +158,13 @@ impl Explain {
         }
     }
 
-    fn subscribe(&self, translator: &Translator) -> anyhow::Result<()> {
+    fn subscribe(&self, pair: &Pair) -> anyhow::Result<()> {
         if !topic::is_valid_filter(&self.topic) {
             bail!(
                 "--topic is no topic filter: it is empty, or has `+` or `#` in a place where they can't stand"
             );
         }
+        let translator = pair.translator();
         let names = match translator.connect(&self.client_id, None, None) {
             Ok(plan) => plan.map(|plan| plan.names).unwrap_or_default(),
             Err(
@@ -161,7 +173,8 @@ impl Explain {
                 bail!("--client-id would be refused: {refusal}")
             }
         };
-        let outcome = translator.filter(&self.topic, &names);
+        let outcome =
+            pair.check_topic(&self.topic).and_then(|()| translator.filter(&self.topic, &names));
         if self.json {
             writeln!(
                 std::io::stdout(),

@@ -18,6 +18,10 @@ const SUBSCRIPTIONS: RangeInclusive<u64> = 1..=1_000_000;
 const WILL_DELAY_MS: RangeInclusive<u64> = 0..=86_400_000;
 const ALIASES: RangeInclusive<u64> = 0..=65_535;
 const ATTACHMENTS: RangeInclusive<u64> = 1..=1_000_000;
+/// MQTT's topics have up to 65,535 bytes, thus one level more.
+const TOPIC_LEVELS: RangeInclusive<u64> = 1..=65_536;
+const TOPIC_BYTES: RangeInclusive<u64> = 1..=65_535;
+const PROPERTIES: RangeInclusive<u64> = 1..=1_000_000;
 const BUFFERED_BYTES: RangeInclusive<u64> = 4096..=1_073_741_824;
 const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
 const OPENINGS: RangeInclusive<u64> = 1..=1_000_000;
@@ -84,6 +88,9 @@ pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, prox
         limits.topic_aliases_max = u16::try_from(written.value).unwrap_or(u16::MAX);
     }
     set_size(&mut table, "attachments_max", ATTACHMENTS, &mut limits.attachments_max);
+    set_size(&mut table, "topic_levels_max", TOPIC_LEVELS, &mut limits.topic_levels_max);
+    set_size(&mut table, "topic_bytes_max", TOPIC_BYTES, &mut limits.topic_bytes_max);
+    set_size(&mut table, "properties_max", PROPERTIES, &mut limits.properties_max);
     set_size(&mut table, "buffered_bytes_max", BUFFERED_BYTES, &mut proxy.buffered_bytes_max);
     set_size(&mut table, "sessions_max", SESSIONS, &mut proxy.sessions_max);
     set_size(&mut table, "openings_max", OPENINGS, &mut proxy.openings_max);

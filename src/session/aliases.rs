@@ -7,13 +7,18 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::mqtt::{Properties, Property, PropertyIdentifier, Publish, Version, WireError};
-use crate::translate::Way;
+use crate::translate::{Reason, Refusal, Way};
 
 use super::conversation::Session;
 use super::end::End;
 
 /// Topic names that are shorter go as they are: an alias takes three bytes.
 const WORTH: usize = 8;
+
+/// What an alias stands for where packets pass unchanged and the message that brought it was refused.
+const REFUSED: &str = "refused";
+const UNBROUGHT: Refusal =
+    Refusal::new(Reason::BadTopic, "the message that brought its topic alias was refused");
 
 const UNKNOWN: &str = "a topic alias that stands for nothing";
 
@@ -31,7 +36,7 @@ pub(super) struct Aliases {
 struct Resolved {
     /// The sender was allowed so many.
     most: u16,
-    /// Where packets pass unchanged the names are empty: only that there is one matters.
+    /// Where packets pass unchanged the names are empty, or [`REFUSED`]: only that there is one matters.
     names: HashMap<u16, Box<str>, RandomState>,
 }
 
@@ -127,19 +132,29 @@ impl Session {
         }
     }
 
-    /// Checks a message that passes unchanged.
-    pub(super) fn check_alias(&mut self, way: Way, publish: &Publish<'_>) -> Result<(), End> {
+    /// Checks a message that passes unchanged, unless it is refused already. A message that is refused doesn't bring its
+    /// alias to the receiver: those that use it are refused, too, until it stands for another topic.
+    pub(super) fn check_alias(
+        &mut self,
+        way: Way,
+        publish: &Publish<'_>,
+        checked: Result<(), Refusal>,
+    ) -> Result<Result<(), Refusal>, End> {
         if self.version != Version::V5 {
-            return Ok(());
+            return Ok(checked);
         }
-        let Some(number) = alias_of(publish) else { return Ok(()) };
-        let resolved = self.known_aliases(way, number)?;
+        let Some(number) = alias_of(publish) else { return Ok(checked) };
+        let names = &mut self.known_aliases(way, number)?.names;
         if !publish.topic_name.is_empty() {
-            resolved.names.entry(number).or_default();
-        } else if !resolved.names.contains_key(&number) {
-            return Err(broken(way));
+            let name = if checked.is_ok() { "" } else { REFUSED };
+            names.insert(number, name.into());
+            return Ok(checked);
         }
-        Ok(())
+        match names.get(&number).map(|name| &**name) {
+            None => Err(broken(way)),
+            Some(REFUSED) => Ok(Err(UNBROUGHT)),
+            Some(_) => Ok(checked),
+        }
     }
 
     /// The topic name of a message that isn't taken yet.

@@ -67,8 +67,10 @@ impl Session {
         self.phase = Phase::AwaitUpstream;
         self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
         let connect = self.without_withheld(connect);
-        let outcome =
-            self.check_identifier(connect.client_identifier).and_then(|()| match self.passage {
+        let outcome = self
+            .check_sizes(&connect)
+            .and_then(|()| self.check_identifier(connect.client_identifier))
+            .and_then(|()| match self.passage {
                 Passage::Verbatim => self.pass_connect(&connect, raw, wake),
                 Passage::Rewritten => self.rewrite_connect(&connect, wake),
             });
@@ -79,6 +81,17 @@ impl Session {
             self.refuse_connect(end, reason_code, wake);
         }
         Ok(())
+    }
+
+    /// Holds the will's topic, and the properties of CONNECT and of the will, against the limits.
+    fn check_sizes(&self, connect: &Connect<'_>) -> Result<(), Refused> {
+        let limits = &self.plan.limits;
+        let will = connect.will.as_ref().map(|will| (will.topic_name, will.properties));
+        [("", connect.properties)].into_iter().chain(will).try_for_each(|(topic, properties)| {
+            limits
+                .check_message(topic, properties)
+                .map_err(|refusal| Refused::new(refusal, super::answer::reason_code(refusal)))
+        })
     }
 
     /// A client identifier as the log may show it.

@@ -2,7 +2,7 @@
 
 use crate::mqtt::{
     AcknowledgementKind, Disconnect, PINGREQ, PINGRESP, PacketIdentifier, PacketType, Publish,
-    RawPacket, Version, WireError, next_packet,
+    RawPacket, Version, WireError, has_more_properties, next_packet,
 };
 
 use crate::translate::Way;
@@ -48,6 +48,7 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<Step, End> {
         let malformed = End::DeviceMalformed;
+        self.check_property_count(Way::Up, raw)?;
         let done = match raw.packet_type {
             PacketType::Connect if self.phase == Phase::AwaitConnect => self.on_connect(raw, wake),
             PacketType::Connect => Err(End::DeviceProtocol("a second CONNECT")),
@@ -89,6 +90,7 @@ impl Session {
         {
             return Err(End::UpstreamProtocol("a packet before CONNACK"));
         }
+        self.check_property_count(Way::Down, raw)?;
         if let Phase::Leaving(end) = self.phase {
             return self.upstream_packet_to_nobody(end, raw, wake).map(|()| Step::Taken);
         }
@@ -116,6 +118,19 @@ impl Session {
             }
         };
         done.map(|()| Step::Taken)
+    }
+
+    /// Whether a packet has more properties than the limit; one that nobody could be answered for ends the session.
+    #[inline]
+    fn check_property_count(&self, way: Way, raw: RawPacket<'_>) -> Result<(), End> {
+        let limits = &self.plan.limits;
+        if raw.packet_type == PacketType::Publish || !limits.may_be_many(raw.body.len()) {
+            return Ok(());
+        }
+        match has_more_properties(raw, self.version_of(way), limits.properties_max) {
+            true => Err(End::PropertiesExceeded),
+            false => Ok(()),
+        }
     }
 
     fn on_pingresp(&mut self, raw: RawPacket<'_>, wake: &mut Wake<'_>) -> Result<(), End> {

@@ -57,6 +57,9 @@ pub enum End {
     /// More unfinished exchanges than the proxy remembers.
     #[error("more unfinished exchanges than the limit")]
     ExchangesExceeded,
+    /// A packet with more properties than the proxy takes.
+    #[error("a packet with more properties than the limit")]
+    PropertiesExceeded,
     /// What the device had proven of itself has ended to be true.
     #[error("the device's token has expired")]
     AccessExpired,
@@ -73,7 +76,7 @@ pub enum End {
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 21] = [
+    pub const LABELS: [&'static str; 22] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -95,6 +98,7 @@ impl End {
         "access_expired",
         "access_revoked",
         "handshake_failed",
+        "properties_exceeded",
     ];
 
     /// Place in [`End::LABELS`].
@@ -122,6 +126,7 @@ impl End {
             End::AccessExpired => 18,
             End::AccessRevoked => 19,
             End::HandshakeFailed => 20,
+            End::PropertiesExceeded => 21,
         }
     }
 
@@ -150,6 +155,8 @@ impl End {
             End::DeviceProtocol(_) => Some(ReasonCode::ProtocolError),
             End::KeepAliveTimeout => Some(ReasonCode::KeepAliveTimeout),
             End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
+            // An administrative imposed limit (v5 section 4.13).
+            End::PropertiesExceeded => Some(ReasonCode::QuotaExceeded),
             End::MessageRefused(refusal) => Some(super::answer::reason_code(refusal)),
             End::AccessExpired | End::AccessRevoked => Some(ReasonCode::NotAuthorized),
             End::Drained => Some(ReasonCode::ServerShuttingDown),

@@ -86,6 +86,7 @@ impl Session {
             End::UpstreamMalformed(error) => error.reason_code(),
             End::UpstreamProtocol(_) => ReasonCode::ProtocolError,
             End::ExchangesExceeded => ReasonCode::ReceiveMaximumExceeded,
+            End::PropertiesExceeded => ReasonCode::QuotaExceeded,
             // A client has no word for all of them (v5 section 3.14.2.1).
             End::MessageRefused(refusal) => match super::answer::reason_code(refusal) {
                 ReasonCode::NotAuthorized | ReasonCode::TopicFilterInvalid => {

@@ -54,6 +54,7 @@ mod parts;
 mod plan;
 mod properties;
 mod publish;
+mod sizes;
 mod streams;
 mod subscribe;
 mod subscriptions;

@@ -38,6 +38,12 @@ pub struct SessionLimits {
     pub topic_aliases_max: u16,
     /// Devices that the session of a gateway attaches.
     pub attachments_max: usize,
+    /// Levels of a topic name or topic filter, of either side.
+    pub topic_levels_max: usize,
+    /// Bytes of a topic name or topic filter, of either side.
+    pub topic_bytes_max: usize,
+    /// Properties of a packet of version 5, of either side; of a CONNECT, and of its will, each.
+    pub properties_max: usize,
 }
 
 impl Default for SessionLimits {
@@ -52,6 +58,9 @@ impl Default for SessionLimits {
             subscriptions_max: 1000,
             topic_aliases_max: 32,
             attachments_max: 10_000,
+            topic_levels_max: 128,
+            topic_bytes_max: 4096,
+            properties_max: 256,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! PUBLISH in both directions: what becomes of a message, and who is told.
 
 use crate::mqtt::{PacketIdentifier, PropertyIdentifier, Publish, Qos, RawPacket, ReasonCode};
-use crate::translate::{Notes, Way};
+use crate::translate::{Notes, Refusal, Way};
 
 use super::attaching::NOT_ATTACHED;
 use super::conversation::{Session, Wake};
@@ -45,6 +45,9 @@ impl Session {
         let named = self.resolve_alias(Way::Up, &publish)?;
         let topic_name = named.as_deref().unwrap_or(publish.topic_name);
         let publish = Publish { topic_name, ..publish };
+        if let Err(refusal) = self.plan.limits.check_message(topic_name, publish.properties) {
+            return self.refuse_unread(Way::Up, &publish, raw, refusal, wake);
+        }
         if raw.payload_follows > 0 {
             return Ok(self.publish_start(Way::Up, &publish, raw.payload_follows, wake));
         }
@@ -84,6 +87,9 @@ impl Session {
         let named = self.resolve_alias(Way::Down, &publish)?;
         let topic_name = named.as_deref().unwrap_or(publish.topic_name);
         let publish = Publish { topic_name, ..publish };
+        if let Err(refusal) = self.plan.limits.check_message(topic_name, publish.properties) {
+            return self.refuse_unread(Way::Down, &publish, raw, refusal, wake);
+        }
         if raw.payload_follows > 0 {
             return Ok(self.publish_start(Way::Down, &publish, raw.payload_follows, wake));
         }
@@ -164,6 +170,21 @@ impl Session {
             .is_some_and(|own| joins.is_some_and(|joins| joins.is_open(way, own)))
     }
 
+    /// Refuses a message whose topic or properties are beyond the limits, once all of it is here.
+    fn refuse_unread(
+        &mut self,
+        way: Way,
+        publish: &Publish<'_>,
+        raw: RawPacket<'_>,
+        refusal: Refusal,
+        wake: &mut Wake<'_>,
+    ) -> Result<Step, End> {
+        if raw.payload_follows > 0 {
+            return Ok(Step::Later);
+        }
+        taken(self.refuse_message(way, publish, refusal, wake))
+    }
+
     /// A message that goes on as it came.
     fn pass_message(
         &mut self,
@@ -172,7 +193,11 @@ impl Session {
         raw: RawPacket<'_>,
         wake: &mut Wake<'_>,
     ) -> Result<Step, End> {
-        self.check_alias(way, publish)?;
+        let limits = &self.plan.limits;
+        let checked = limits.check_message(publish.topic_name, publish.properties);
+        if let Err(refusal) = self.check_alias(way, publish, checked)? {
+            return self.refuse_unread(way, publish, raw, refusal, wake);
+        }
         let out = match way {
             Way::Up => &mut *wake.to_upstream,
             Way::Down => &mut *wake.to_device,

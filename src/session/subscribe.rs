@@ -2,8 +2,8 @@
 //! upstream, or none; the answer has one code for each of the device's, in its order.
 
 use crate::mqtt::{
-    Properties, Property, PropertyIdentifier, Qos, RawPacket, ReasonCode, RetainHandling, Suback,
-    Subscribe, Subscription, Version, encode_subscribe, topic,
+    PacketIdentifier, Properties, Property, PropertyIdentifier, Qos, RawPacket, ReasonCode,
+    RetainHandling, Suback, Subscribe, Subscription, Version, encode_subscribe, topic,
 };
 use crate::translate::{Reason, Refusal, Way};
 
@@ -61,8 +61,7 @@ impl Session {
     ) -> Result<(), End> {
         let subscribe = Subscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         let Some(mut own) = self.subscriptions.take() else {
-            wake.to_upstream.extend_from_slice(raw.bytes);
-            return Ok(());
+            return self.pass_subscribe(&subscribe, raw, wake);
         };
         let outcome = if own.owes(subscribe.packet_identifier) {
             in_use(raw)
@@ -71,6 +70,33 @@ impl Session {
         };
         self.subscriptions = Some(own);
         outcome
+    }
+
+    /// A SUBSCRIBE that goes on as it came. The answer has to have a code for each of its filters, and the upstream gives
+    /// them: so all of them are refused where one is.
+    fn pass_subscribe(
+        &mut self,
+        subscribe: &Subscribe<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let filters = subscribe.subscriptions().map(|subscription| subscription.topic_filter);
+        let Some(refusal) = self.refused_among(filters) else {
+            wake.to_upstream.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        self.note_refusal(Way::Up, refusal, wake.tally);
+        let code = self.subscribe_failure(refusal);
+        let codes = vec![code; subscribe.subscriptions().count()];
+        self.write_suback(subscribe.packet_identifier, &codes, wake)
+    }
+
+    /// The refusal of the first topic filter that is beyond the limits.
+    pub(super) fn refused_among<'f>(
+        &self,
+        mut filters: impl Iterator<Item = &'f str>,
+    ) -> Option<Refusal> {
+        filters.find_map(|filter| self.plan.limits.check_topic(filter).err())
     }
 
     fn subscribe(
@@ -182,6 +208,7 @@ impl Session {
         own: &mut Subscriptions,
     ) -> Result<(Vec<String>, Option<Removed>), Refusal> {
         let filter = asked.subscription.topic_filter;
+        self.plan.limits.check_topic(filter)?;
         let plan = self.plan.translator.filter_within(filter, &self.names, &self.memory)?;
         if self.asks_about_unattached(&plan.upstream) {
             return Err(NOT_ATTACHED);
@@ -231,12 +258,16 @@ impl Session {
         wake: &mut Wake<'_>,
     ) -> Result<(), End> {
         let codes: Vec<u8> = owed.answers.iter().map(|answer| answer.code(&[])).collect();
-        let properties = Properties::EMPTY;
-        let suback = Suback {
-            packet_identifier: subscribe.packet_identifier,
-            properties,
-            reason_codes: &codes,
-        };
+        self.write_suback(subscribe.packet_identifier, &codes, wake)
+    }
+
+    fn write_suback(
+        &self,
+        packet_identifier: PacketIdentifier,
+        reason_codes: &[u8],
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let suback = Suback { packet_identifier, properties: Properties::EMPTY, reason_codes };
         suback.encode(self.version, wake.to_device).map_err(|_| UNSENT)
     }
 

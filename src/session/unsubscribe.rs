@@ -23,8 +23,7 @@ impl Session {
     ) -> Result<(), End> {
         let unsubscribe = Unsubscribe::decode(raw, self.version).map_err(End::DeviceMalformed)?;
         let Some(mut own) = self.subscriptions.take() else {
-            wake.to_upstream.extend_from_slice(raw.bytes);
-            return Ok(());
+            return self.pass_unsubscribe(&unsubscribe, raw, wake);
         };
         let outcome = if own.owes(unsubscribe.packet_identifier) {
             in_use(raw)
@@ -33,6 +32,27 @@ impl Session {
         };
         self.subscriptions = Some(own);
         outcome
+    }
+
+    /// An UNSUBSCRIBE that goes on as it came, unless one of its filters is beyond the limits.
+    fn pass_unsubscribe(
+        &mut self,
+        unsubscribe: &Unsubscribe<'_>,
+        raw: RawPacket<'_>,
+        wake: &mut Wake<'_>,
+    ) -> Result<(), End> {
+        let Some(refusal) = self.refused_among(unsubscribe.topic_filters()) else {
+            wake.to_upstream.extend_from_slice(raw.bytes);
+            return Ok(());
+        };
+        self.note_refusal(Way::Up, refusal, wake.tally);
+        if self.version != Version::V5 {
+            // Its UNSUBACK can only say that all of them are gone, and others may stand beside it.
+            return Err(End::MessageRefused(refusal));
+        }
+        let codes =
+            vec![ReasonCode::TopicFilterInvalid.value(); unsubscribe.topic_filters().count()];
+        self.answer_unsubscribe(unsubscribe.packet_identifier, &codes, wake)
     }
 
     fn unsubscribe(
@@ -113,6 +133,9 @@ impl Session {
     ) -> Answer {
         if own.began_clean() && self.upstream_version != Version::V5 {
             // The upstream would have no word for it.
+            return NOT_THERE;
+        }
+        if self.plan.limits.check_topic(filter).is_err() {
             return NOT_THERE;
         }
         // A filter of an older session, perhaps: the upstream knows.
