@@ -127,6 +127,7 @@ subscriptions_max = 5
 attachments_max = 6
 topic_aliases_max = 8
 will_delay_max_ms = 9
+keep_alive_max_s = 16
 topic_levels_max = 13
 topic_bytes_max = 14
 properties_max = 15
@@ -159,6 +160,7 @@ handshakes_max = 12
         attachments_max: 6,
         topic_aliases_max: 8,
         will_delay_max: Duration::from_millis(9),
+        keep_alive_max: std::num::NonZeroU16::new(16),
         topic_levels_max: 13,
         topic_bytes_max: 14,
         properties_max: 15,

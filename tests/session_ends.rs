@@ -280,6 +280,78 @@ fn no_keep_alive_is_no_timeout_and_the_upstream_may_choose_another() {
         .play();
 }
 
+/// The proxy's own bound, told where the version has a word for it [MQTT-3.2.2-21].
+#[test]
+fn attack_26_a_device_is_given_no_longer_keep_alive_than_the_bound() {
+    let bounded = |script: Script| {
+        script.limits(|limits| limits.keep_alive_max = std::num::NonZeroU16::new(10))
+    };
+    let told = Property::ServerKeepAlive(10);
+    let cases: [(u16, &[Property<'_>], Option<Property<'_>>); 6] = [
+        (0, &[], Some(told)),
+        (u16::MAX, &[], Some(told)),
+        (10, &[], None),
+        (10, &[Property::ServerKeepAlive(0)], Some(told)),
+        (10, &[Property::ServerKeepAlive(300)], Some(told)),
+        (0, &[told], Some(told)),
+    ];
+    for (asked, said, expected) in cases {
+        let base = Connect { keep_alive_seconds: asked, ..connect_of(V5, "dev") };
+        let own = properties(&[pairs::own_limit()]);
+        // What the upstream says stays where it is; what the proxy says follows its Maximum Packet Size.
+        let mut answer = vec![pairs::own_limit()];
+        answer.splice(if said == [told] { 0..0 } else { 1..1 }, expected);
+        bounded(pairs::plain(V5))
+            .device_sends(connect(base))
+            .upstream_opens()
+            .upstream_receives(connect(Connect { properties: own.properties(), ..base }))
+            .upstream_sends(connack_with(V5, false, ReasonCode::Success, said))
+            .device_receives(connack_with(V5, false, ReasonCode::Success, &answer))
+            .after(14.9)
+            .goes_on()
+            .after(0.2)
+            .device_receives(disconnect(V5, ReasonCode::KeepAliveTimeout))
+            .ends(End::KeepAliveTimeout)
+            .play();
+    }
+    // A device of 3.x can't be told; who says something in time stays.
+    for asked in [0, u16::MAX] {
+        let base = Connect { keep_alive_seconds: asked, ..connect_of(V311, "dev") };
+        bounded(pairs::plain(V311))
+            .device_sends(connect(base))
+            .upstream_opens()
+            .upstream_receives(connect(base))
+            .upstream_sends(connack(V311, ReasonCode::Success))
+            .device_receives(connack(V311, ReasonCode::Success))
+            .after(14.9)
+            .device_sends(PINGREQ)
+            .upstream_receives(PINGREQ)
+            .after(14.9)
+            .goes_on()
+            .after(0.2)
+            .ends(End::KeepAliveTimeout)
+            .play();
+    }
+}
+
+/// The same where packets are written anew.
+#[test]
+fn attack_26_a_translated_session_keeps_the_bound_too() {
+    let script = pairs::mqtt2go_to_mqtt2go()
+        .limits(|limits| limits.keep_alive_max = std::num::NonZeroU16::new(10));
+    let opening = script.opening();
+    let mut told = opening.clone();
+    told.device_connack =
+        with_more(&opening.device_connack, V5, 1, &[Property::ServerKeepAlive(10)]);
+    script
+        .opening_with(told)
+        .connected()
+        .after(15.1)
+        .device_receives(disconnect(V5, ReasonCode::KeepAliveTimeout))
+        .ends(End::KeepAliveTimeout)
+        .play();
+}
+
 /// The upstream counts from what it hears; packets that end in the proxy are none.
 #[test]
 fn the_proxy_pings_for_a_device_whose_packets_end_in_the_proxy() {

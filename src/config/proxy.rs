@@ -1,5 +1,6 @@
 //! The tables `[proxy]` and `[limits]`: numbers and words that refer to nothing else.
 
+use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const EXCHANGES: RangeInclusive<u64> = 1..=65_535;
 const SUBSCRIPTIONS: RangeInclusive<u64> = 1..=1_000_000;
 const WILL_DELAY_MS: RangeInclusive<u64> = 0..=86_400_000;
 const ALIASES: RangeInclusive<u64> = 0..=65_535;
+const KEEP_ALIVE_S: RangeInclusive<u64> = 1..=65_535;
 const ATTACHMENTS: RangeInclusive<u64> = 1..=1_000_000;
 /// MQTT's topics have up to 65,535 bytes, thus one level more.
 const TOPIC_LEVELS: RangeInclusive<u64> = 1..=65_536;
@@ -86,6 +88,9 @@ pub(super) fn read_limits(mut table: Table<'_>, limits: &mut SessionLimits, prox
     set_time(&mut table, "will_delay_max_ms", WILL_DELAY_MS, &mut limits.will_delay_max);
     if let Some(written) = table.integer("topic_aliases_max", ALIASES) {
         limits.topic_aliases_max = u16::try_from(written.value).unwrap_or(u16::MAX);
+    }
+    if let Some(written) = table.integer("keep_alive_max_s", KEEP_ALIVE_S) {
+        limits.keep_alive_max = u16::try_from(written.value).ok().and_then(NonZeroU16::new);
     }
     set_size(&mut table, "attachments_max", ATTACHMENTS, &mut limits.attachments_max);
     set_size(&mut table, "topic_levels_max", TOPIC_LEVELS, &mut limits.topic_levels_max);

@@ -61,9 +61,7 @@ impl Session {
     /// What the upstream grants, for the rest of the session.
     fn settle_on(&mut self, granted: Properties<'_>) {
         let told = self.version == Version::V5;
-        if let Some(Property::ServerKeepAlive(seconds)) =
-            granted.find(PropertyIdentifier::ServerKeepAlive)
-        {
+        if let Some(seconds) = properties::server_keep_alive(granted) {
             match told {
                 true => self.keep_alive.set(seconds),
                 false => self.keep_alive.set_for_upstream(seconds),
@@ -99,12 +97,14 @@ impl Session {
         let own = std::mem::take(&mut self.upstream_identifier);
         if self.is_verbatim() {
             let lowered = self.lowered_limit(connack.properties, self.version);
-            let Some(lowered) = lowered.filter(|_| !refused) else {
+            let keep_alive = self.lowered_keep_alive(connack.properties);
+            let added: Vec<_> = lowered.into_iter().chain(keep_alive).collect();
+            if refused || added.is_empty() {
                 wake.to_device.extend_from_slice(raw.bytes);
                 return Ok(());
-            };
-            let dropped = [PropertyIdentifier::MaximumPacketSize];
-            return self.write_changed(connack, &dropped, &[lowered], wake);
+            }
+            let dropped: Vec<_> = added.iter().map(|property| property.identifier()).collect();
+            return self.write_changed(connack, &dropped, &added, wake);
         }
         if self.version != Version::V5 {
             let told = Connack { properties: Properties::EMPTY, ..*connack };
@@ -117,6 +117,7 @@ impl Session {
         let mut added = Vec::new();
         if !refused {
             added = self.own_limits(connack.properties);
+            added.extend(self.lowered_keep_alive(connack.properties));
             if !self.plan.translator.is_plain() {
                 added.push(Property::SharedSubscriptionAvailable(0));
             }
@@ -128,6 +129,13 @@ impl Session {
         added.extend(assigned.map(Property::AssignedClientIdentifier));
         dropped.extend(added.iter().map(|property| property.identifier()));
         self.write_changed(connack, &dropped, &added, wake)
+    }
+
+    /// The keep alive that a device has to be told, where it would have none or a longer one than the limit. Only version 5
+    /// has a word for it: a device of 3.x is ended when it is silent for as long as if it knew (3.1.1 section 3.1.2.10).
+    fn lowered_keep_alive(&self, granted: Properties<'_>) -> Option<Property<'static>> {
+        let told = self.keep_alive.told(properties::server_keep_alive(granted));
+        told.filter(|_| self.version == Version::V5).map(Property::ServerKeepAlive)
     }
 
     /// Appends CONNACK with other properties, or, where it would be larger than the device takes, without what can be left

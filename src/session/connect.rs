@@ -55,7 +55,8 @@ impl Session {
         let verbatim = same && self.plan.translator.is_plain();
         self.passage = if verbatim { Passage::Verbatim } else { Passage::Rewritten };
         self.client_identifier = self.shown(connect.client_identifier);
-        self.keep_alive = KeepAlive::new(connect.keep_alive_seconds, wake.now);
+        self.keep_alive = KeepAlive::new(connect.keep_alive_seconds, wake.now)
+            .bounded(self.plan.limits.keep_alive_max);
         self.device_takes = self.packet_limit(connect.properties);
         // Before 5 nobody tells the upstream what the device takes: it finds that out message by message.
         if self.upstream_version == Version::V5 {

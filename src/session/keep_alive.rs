@@ -1,6 +1,7 @@
 //! Keep alive on both sides: the device may be silent for one and a half times its keep alive; the upstream
 //! hears from the proxy when the device's packets end in the proxy.
 
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 /// Whose PINGRESP it is.
@@ -16,6 +17,10 @@ pub(super) enum Asker {
 pub(super) struct KeepAlive {
     /// Seconds as agreed with the device; 0 is none.
     seconds: u16,
+    /// Seconds that the device asked for.
+    asked: u16,
+    /// Seconds that a device may be given at most.
+    most: Option<NonZeroU16>,
     /// Seconds that the upstream asked for and the device wasn't told.
     upstream_seconds: u16,
     device_heard: Instant,
@@ -28,6 +33,8 @@ impl KeepAlive {
     pub(super) fn new(seconds: u16, now: Instant) -> Self {
         Self {
             seconds,
+            asked: seconds,
+            most: None,
             upstream_seconds: 0,
             device_heard: now,
             upstream_told: now,
@@ -36,9 +43,28 @@ impl KeepAlive {
         }
     }
 
+    /// The same for a listener that gives so many seconds at most. Who asks for none, or for more, is given those.
+    pub(super) fn bounded(self, most: Option<NonZeroU16>) -> Self {
+        let bounded = Self { most, ..self };
+        Self { seconds: bounded.given(self.asked), ..bounded }
+    }
+
+    fn given(&self, seconds: u16) -> u16 {
+        self.most.map_or(seconds, |most| match seconds {
+            0 => most.get(),
+            _ => seconds.min(most.get()),
+        })
+    }
+
+    /// What a device of version 5 has to be told as Server Keep Alive [MQTT-3.2.2-21], given what the upstream says.
+    pub(super) fn told(&self, upstream: Option<u16>) -> Option<u16> {
+        let agreed = upstream.unwrap_or(self.asked);
+        Some(self.given(agreed)).filter(|given| *given != agreed)
+    }
+
     /// The upstream chose another keep alive (v5 Server Keep Alive [MQTT-3.1.2-21]).
     pub(super) fn set(&mut self, seconds: u16) {
-        self.seconds = seconds;
+        self.seconds = self.given(seconds);
     }
 
     /// The upstream chose another keep alive, and the device's version has no word for it: the proxy keeps it.
@@ -122,6 +148,19 @@ mod tests {
         assert_eq!(keep_alive.device_deadline(), Some(start + Duration::from_secs(20)));
         keep_alive.set(0);
         assert_eq!((keep_alive.device_deadline(), keep_alive.upstream_deadline()), (None, None));
+    }
+
+    #[test]
+    fn nobody_is_given_more_than_the_bound() {
+        let start = Instant::now();
+        let of = |seconds| KeepAlive::new(seconds, start).bounded(NonZeroU16::new(60));
+        for (asked, seconds, told) in [(0, 60, Some(60)), (61, 60, Some(60)), (60, 60, None)] {
+            assert_eq!((of(asked).seconds, of(asked).told(None)), (seconds, told), "{asked}");
+        }
+        for (said, told) in [(0, Some(60)), (30, None), (90, Some(60))] {
+            assert_eq!(of(60).told(Some(said)), told, "{said}");
+        }
+        assert_eq!(KeepAlive::new(0, start).bounded(None).told(None), None);
     }
 
     #[test]

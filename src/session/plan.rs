@@ -1,5 +1,6 @@
 //! What all sessions of one listener share: the translator, the limits, what to do with refused messages.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use crate::translate::Translator;
@@ -38,6 +39,8 @@ pub struct SessionLimits {
     pub topic_aliases_max: u16,
     /// Devices that the session of a gateway attaches.
     pub attachments_max: usize,
+    /// The keep alive that a device is given at most, in seconds, also where it asked for none; `None`: what it asked for.
+    pub keep_alive_max: Option<NonZeroU16>,
     /// Levels of a topic name or topic filter, of either side.
     pub topic_levels_max: usize,
     /// Bytes of a topic name or topic filter, of either side.
@@ -58,6 +61,7 @@ impl Default for SessionLimits {
             subscriptions_max: 1000,
             topic_aliases_max: 32,
             attachments_max: 10_000,
+            keep_alive_max: None,
             topic_levels_max: 128,
             topic_bytes_max: 4096,
             properties_max: 256,

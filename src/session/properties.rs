@@ -148,6 +148,14 @@ pub(super) fn receive_maximum(properties: Properties<'_>) -> u16 {
     }
 }
 
+/// The Server Keep Alive of a CONNACK, in seconds.
+pub(super) fn server_keep_alive(properties: Properties<'_>) -> Option<u16> {
+    match properties.find(PropertyIdentifier::ServerKeepAlive) {
+        Some(Property::ServerKeepAlive(seconds)) => Some(seconds),
+        _ => None,
+    }
+}
+
 /// The Session Expiry Interval of a CONNECT or DISCONNECT, in seconds.
 pub(super) fn session_expiry(properties: Properties<'_>) -> Option<u32> {
     match properties.find(PropertyIdentifier::SessionExpiryInterval) {
