@@ -164,6 +164,8 @@ handshakes_max = 12
         topic_levels_max: 13,
         topic_bytes_max: 14,
         properties_max: 15,
+        message_rate: None,
+        byte_rate: None,
     };
     assert_eq!(config.listeners[0].plan.limits, limits);
 }

@@ -21,6 +21,7 @@ use super::authenticate::Authentication;
 use super::connect::Refused;
 use super::conversation::{Phase, Session, Wake};
 use super::end::End;
+use super::throttle::Throttle;
 
 const OTHER_IDENTIFIER: Refusal =
     Refusal::new(Reason::AccessDenied, "the client identifier isn't the proven name");
@@ -29,12 +30,14 @@ const OTHER_DEVICE: Refusal =
 const NO_DEVICE: Refusal =
     Refusal::new(Reason::AccessDenied, "the client identifier doesn't say which device it is");
 
-/// What only some sessions need until they are in, and little of it afterwards.
+/// What only some sessions have: what they need until they are in, and limits that hold while they are.
 #[derive(Debug, Default)]
 pub(super) struct Entrance {
     pub(super) authentication: Option<Authentication>,
     /// Only where the listener asks who comes.
     pub(super) admission: Option<Admission>,
+    /// Only where the listener limits what devices send.
+    pub(super) throttle: Option<Throttle>,
 }
 
 /// What a listener that asks who comes knows of one session.

@@ -22,6 +22,7 @@ use super::order::Order;
 use super::plan::SessionPlan;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
+use super::throttle::Throttle;
 use super::through::Through;
 use super::will::EmulatedWill;
 
@@ -192,7 +193,9 @@ impl Session {
             read_from_device: limits.packet_size_max,
             read_from_upstream: limits.packet_size_max,
             aliases: None,
-            entrance: None,
+            entrance: Throttle::of(limits, now).map(|throttle| {
+                Box::new(Entrance { throttle: Some(throttle), ..Entrance::default() })
+            }),
             is_assigned: false,
             held: Held::default(),
             device_has_closed: false,
@@ -319,6 +322,9 @@ impl Session {
         if self.phase != Phase::Running {
             return;
         }
+        if due(self.pause_deadline()) {
+            self.end_pause();
+        }
         if due(self.access_deadline()) {
             self.end_for_device(End::AccessExpired, wake);
             return;
@@ -343,7 +349,8 @@ impl Session {
         let running = self.phase == Phase::Running;
         let attachment = self.attachments.as_deref().and_then(Attachments::deadline);
         let own =
-            [self.device_deadline(), attachment, self.access_deadline()].into_iter().flatten();
+            [self.device_deadline(), attachment, self.access_deadline(), self.pause_deadline()];
+        let own = own.into_iter().flatten();
         let upstream = self.keep_alive.upstream_deadline().filter(|_| running || self.lingers);
         own.filter(|_| running).chain(upstream).chain(self.phase_deadline).min()
     }
@@ -356,6 +363,7 @@ impl Session {
 
     /// The device's connection is closed, and what it said before is not all taken yet: it is given so much time.
     pub fn on_device_closing(&mut self, wake: &mut Wake<'_>) {
+        self.end_throttle();
         if self.phase == Phase::Running && self.phase_deadline.is_none() {
             self.phase_deadline = Some(wake.now + self.plan.limits.upstream_timeout);
         }
@@ -379,10 +387,11 @@ impl Session {
     }
 
     /// Whether packets of the device are taken as they come. While its upstream is being connected they wait, and
-    /// also while what the ones before have become is sent, or too many of them wait already.
+    /// also while what the ones before have become is sent, too many of them wait already, or the device has sent too much.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        let waits = self.behind.device || self.held.aside(Way::Up) == Aside::Full;
+        let waits =
+            self.behind.device || self.held.aside(Way::Up) == Aside::Full || self.is_paused();
         !waits
             && !matches!(
                 self.phase,

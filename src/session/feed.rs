@@ -63,8 +63,12 @@ impl Session {
         if self.payload_left(way) > 0 {
             return used;
         }
+        let throttled = self.is_throttled(way);
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty() && self.hears(way))
         {
+            if throttled && self.pauses(rest.first().copied().unwrap_or_default(), wake) {
+                break;
+            }
             match self.next_packet_on(way, rest) {
                 Ok(Some(_)) if wake.written() - written >= OUTPUT_STEP => {
                     self.behind.set(way);
@@ -167,6 +171,9 @@ impl Session {
         wake.tally.packet(way, raw.length());
         if way == Way::Up {
             self.keep_alive.device_spoke(wake.now);
+            if let Some(throttle) = self.entrance.as_mut().and_then(|own| own.throttle.as_mut()) {
+                throttle.took(raw, wake.now);
+            }
             if wake.to_upstream.len() > before {
                 self.keep_alive.upstream_told(wake.now);
             }

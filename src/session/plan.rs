@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::translate::Translator;
 
+use super::pace::Rate;
+
 /// The plan of a listener's sessions.
 #[derive(Debug)]
 pub struct SessionPlan {
@@ -41,6 +43,10 @@ pub struct SessionLimits {
     pub attachments_max: usize,
     /// The keep alive that a device is given at most, in seconds, also where it asked for none; `None`: what it asked for.
     pub keep_alive_max: Option<NonZeroU16>,
+    /// Messages per second that the device may send; `None`: any number.
+    pub message_rate: Option<Rate>,
+    /// Bytes per second that the device may send; `None`: any number.
+    pub byte_rate: Option<Rate>,
     /// Levels of a topic name or topic filter, of either side.
     pub topic_levels_max: usize,
     /// Bytes of a topic name or topic filter, of either side.
@@ -62,6 +68,8 @@ impl Default for SessionLimits {
             topic_aliases_max: 32,
             attachments_max: 10_000,
             keep_alive_max: None,
+            message_rate: None,
+            byte_rate: None,
             topic_levels_max: 128,
             topic_bytes_max: 4096,
             properties_max: 256,

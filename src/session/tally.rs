@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::translate::{Note, Notes, Reason, Way};
 
 use super::end::End;
+use super::throttle::Paced;
 
 /// The counters of one shard.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub struct Tally {
     bytes: [Counter; 2],
     messages: [Counter; 2],
     filtered: Counter,
+    paused: [Counter; Paced::ALL.len()],
     undelivered: [Counter; 2],
     refused: [[Counter; Reason::ALL.len()]; 2],
     notes: [[Counter; Note::ALL.len()]; 2],
@@ -86,6 +88,10 @@ impl Tally {
         add_at(&self.undelivered, place(way), 1);
     }
 
+    pub(super) fn pause(&self, paced: Paced) {
+        add_at(&self.paused, paced as usize, 1);
+    }
+
     /// Counts the end of a session.
     pub fn end(&self, end: End) {
         add_at(&self.ended, end.index(), 1);
@@ -131,6 +137,12 @@ impl Tally {
     #[must_use]
     pub fn noted(&self, way: Way, note: Note) -> u64 {
         self.notes.get(place(way)).map_or(0, |counters| value_at(counters, note.index()))
+    }
+
+    /// How often a device wasn't heard for a while because it had sent too much.
+    #[must_use]
+    pub fn paused(&self, paced: Paced) -> u64 {
+        value_at(&self.paused, paced as usize)
     }
 
     /// Sessions ended, by the index of [`End::LABELS`].

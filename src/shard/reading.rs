@@ -76,7 +76,10 @@ impl Connection {
                 // What the device said before it left still counts: it waits for the CONNACK as any packet does.
                 match self.session.is_open() || self.device.tail.is_empty() {
                     true => self.with_session(now, Session::on_device_closed),
-                    false => self.with_session(now, Session::on_device_closing),
+                    false => {
+                        self.with_session(now, Session::on_device_closing);
+                        self.offer_waiting(now, context);
+                    }
                 }
                 true
             }
