@@ -14,7 +14,7 @@ use crate::admin;
 use crate::config::{Config, Shards};
 use crate::gate::{Gate, Keeper, Kept};
 use crate::registry::Registry;
-use crate::shard::{self, Balance, Post, Running, ShardLimits, Shared};
+use crate::shard::{self, Balance, Crowd, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
 use crate::transport::{Reception, Renewal, TlsFault, Trigger};
 use crate::upstream::Reach;
@@ -216,12 +216,14 @@ fn bind(
     let mut listening = Vec::new();
     let made = parts.receptions.iter().zip(&parts.upstreams).zip(gates);
     for (listener, ((reception, upstream), gate)) in config.listeners.iter().zip(made) {
+        let crowd = Crowd::new(&listener.connections);
         match reception.bind(&listener.bind, shards) {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.sockets) {
                     let (reception, upstream) = (reception.clone(), upstream.clone());
-                    posts.push(Post::new(listener, reception, upstream, gate.clone(), socket));
+                    let post = Post::new(listener, reception, upstream, gate.clone(), socket);
+                    posts.push(Post { crowd: crowd.clone(), ..post });
                 }
             }
             Err(error) => {

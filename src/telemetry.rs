@@ -8,7 +8,7 @@ use std::sync::Arc;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use crate::session::{End, Tally};
+use crate::session::{End, Excess, Paced, Tally};
 use crate::translate::{Note, Reason, Way};
 
 const OPEN: &str = "interlingua_sessions";
@@ -23,6 +23,9 @@ const REFUSED: &str = "interlingua_refused_total";
 const NOTES: &str = "interlingua_notes_total";
 const FILTERED: &str = "interlingua_deliveries_filtered_total";
 const UNDELIVERED: &str = "interlingua_messages_undelivered_total";
+const TURNED_AWAY: &str = "interlingua_connections_turned_away_total";
+const ACCEPTING_PAUSED: &str = "interlingua_accepting_paused_total";
+const PAUSED: &str = "interlingua_devices_paused_total";
 const BUILD: &str = "interlingua_build_info";
 
 /// The counters of all shards.
@@ -64,6 +67,15 @@ impl Telemetry {
         counter!(ESTABLISHED).absolute(self.sum(|tally| tally.established.value()));
         counter!(FILTERED).absolute(self.sum(Tally::filtered));
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        counter!(ACCEPTING_PAUSED).absolute(self.sum(|tally| tally.accepting_paused.value()));
+        for (index, label) in Excess::LABELS.into_iter().enumerate() {
+            counter!(TURNED_AWAY, "reason" => label)
+                .absolute(self.sum(|tally| tally.turned_away(index)));
+        }
+        for paced in Paced::ALL {
+            counter!(PAUSED, "limit" => paced.label())
+                .absolute(self.sum(|tally| tally.paused(paced)));
+        }
         for (index, label) in End::LABELS.into_iter().enumerate() {
             counter!(ENDED, "end" => label).absolute(self.sum(|tally| tally.ended(index)));
         }
@@ -105,6 +117,21 @@ fn describe() {
     describe_gauge!(BUILD, "The version that is running");
     describe_counter!(OPENED, Unit::Count, "Connections accepted from devices");
     describe_counter!(ESTABLISHED, Unit::Count, "Sessions whose upstream accepted them");
+    describe_counter!(
+        TURNED_AWAY,
+        Unit::Count,
+        "Connections closed before anything of them was read, by what their address has too many of"
+    );
+    describe_counter!(
+        ACCEPTING_PAUSED,
+        Unit::Count,
+        "How often a listener waited before it accepted the next connection"
+    );
+    describe_counter!(
+        PAUSED,
+        Unit::Count,
+        "How often a device was not read for a while, by what it had sent too much of"
+    );
     describe_counter!(ENDED, Unit::Count, "Sessions ended, by cause");
     describe_counter!(
         PACKETS,

@@ -2,11 +2,14 @@
 //! defaults.
 
 use std::fs;
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use interlingua::config::{Config, LogFormat, LogLevel, Lookup, Proxy, Shards, load};
-use interlingua::session::{OnRefusal, SessionLimits};
+use interlingua::config::{
+    Config, ConnectionLimits, LogFormat, LogLevel, Lookup, Proxy, Shards, load,
+};
+use interlingua::session::{OnRefusal, Rate, SessionLimits};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
@@ -160,7 +163,7 @@ handshakes_max = 12
         attachments_max: 6,
         topic_aliases_max: 8,
         will_delay_max: Duration::from_millis(9),
-        keep_alive_max: std::num::NonZeroU16::new(16),
+        keep_alive_max: NonZeroU16::new(16),
         topic_levels_max: 13,
         topic_bytes_max: 14,
         properties_max: 15,
@@ -168,4 +171,22 @@ handshakes_max = 12
         byte_rate: None,
     };
     assert_eq!(config.listeners[0].plan.limits, limits);
+    assert_eq!(config.listeners[0].connections, ConnectionLimits::default());
+}
+
+#[test]
+fn every_limit_of_a_listener_reaches_its_place() {
+    let limits = "[listener.limits]\nconnections_per_address_max = 1\nconnect_rate_per_address_max = 2\n\
+                  connect_rate_max = 3\nmessage_rate_max = 4\nbyte_rate_max = 5000\n[[upstream]]";
+    let config = load_text(&SMALLEST.replacen("[[upstream]]", limits, 1));
+    let expected = ConnectionLimits {
+        per_address_max: NonZeroU32::new(1),
+        rate_per_address_max: NonZeroU32::new(2),
+        rate_max: NonZeroU32::new(3),
+    };
+    assert_eq!(config.listeners[0].connections, expected);
+    let rate =
+        |number| NonZeroU64::new(number).map(|number| Rate::new(number, Duration::from_secs(1)));
+    let sessions = &config.listeners[0].plan.limits;
+    assert_eq!((sessions.message_rate, sessions.byte_rate), (rate(4), rate(5000)));
 }

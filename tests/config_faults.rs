@@ -357,3 +357,43 @@ fn a_secret_that_is_not_there_refuses_to_start() {
         assert_eq!(told.lines().count(), 2, "nothing follows from them:\n{told}");
     }
 }
+
+#[test]
+fn limits_are_numbers_in_their_range() {
+    let text = r#"[limits]
+topic_levels_max = 0
+topic_bytes_max = 65536
+properties_max = 0
+keep_alive_max_s = 0
+[[listener]]
+name = "a"
+bind = "127.0.0.1:1"
+dialect = "plain"
+upstream = "b"
+[listener.limits]
+connections_per_address_max = 0
+connect_rate_per_address_max = "10"
+connect_rate_max = 1000001
+message_rate_max = -1
+byte_rate_max = 1023
+bytes = 1
+[[upstream]]
+name = "b"
+url = "mqtt://broker"
+dialect = "plain"
+"#;
+    check(
+        text,
+        r#"proxy.toml:2: limits.topic_levels_max: 0 is out of range; write a number from 1 to 65536
+proxy.toml:3: limits.topic_bytes_max: 65536 is out of range; write a number from 1 to 65535
+proxy.toml:4: limits.properties_max: 0 is out of range; write a number from 1 to 1000000
+proxy.toml:5: limits.keep_alive_max_s: 0 is out of range; write a number from 1 to 65535
+proxy.toml:12: listener[0].limits.connections_per_address_max: 0 is out of range; write a number from 1 to 1000000
+proxy.toml:13: listener[0].limits.connect_rate_per_address_max: is a string, not an integer; write an integer
+proxy.toml:14: listener[0].limits.connect_rate_max: 1000001 is out of range; write a number from 1 to 1000000
+proxy.toml:15: listener[0].limits.message_rate_max: -1 is out of range; write a number from 1 to 1000000
+proxy.toml:16: listener[0].limits.byte_rate_max: 1023 is out of range; write a number from 1024 to 1000000000000
+proxy.toml:17: listener[0].limits.bytes: unknown key; this table has `byte_rate_max`, `connect_rate_max`, `connect_rate_per_address_max`, `connections_per_address_max` or `message_rate_max`
+"#,
+    );
+}

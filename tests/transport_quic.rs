@@ -525,3 +525,25 @@ fn early_data_is_taken_where_the_listener_says_so() {
         expect(&mut first, CONNACK);
     }
 }
+
+/// An address that counts has to be shown first, or anybody could use up anybody's: so it is asked for, and then turned away.
+#[test]
+fn attack_27_connections_over_quic_count_by_their_address() {
+    let listener = format!("{QUIC}[listener.limits]\nconnections_per_address_max = 1");
+    let (stage, authority) = stage(Said { listener: &listener, ..Said::default() });
+    let runtime = runtime();
+    let device = Device::trusting(&runtime, &authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    let mut broker = stage.join(&mut first);
+    let second = || Device::dial(&runtime, client(&authority, None, &[b"mqtt"]), stage.proxy);
+    let error = second().err().expect("one too many");
+    assert!(error.to_string().contains("refused"), "{error}");
+    ping(&mut first, &mut broker);
+    // Once it has left there is room again.
+    device.connection.close(0_u32.into(), b"");
+    assert!(ends(&mut broker));
+    let begun = Instant::now();
+    while let Err(error) = second() {
+        assert!(begun.elapsed() < DEADLINE, "{error}");
+    }
+}

@@ -8,6 +8,7 @@ use crate::session::{OnRefusal, SessionLimits};
 use crate::translate::{PayloadOptions, Translator};
 
 use super::address::parse_listen;
+use super::connection_limits::WrittenLimits;
 use super::faults::{Faults, Place, Said, Wrong, outcome};
 use super::identity::{check_use, mean_identity};
 use super::meaning::mean;
@@ -104,6 +105,7 @@ pub fn from_arguments(
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
             on_refusal: OnRefusal::AckAndDrop,
             access: None,
+            limits: WrittenLimits::default(),
             side: device,
         }],
         upstreams: vec![WrittenUpstream {

@@ -255,9 +255,10 @@ fn join(
             None => None,
             Some(access) => Some(access.clone()?),
         },
+        connections: door.written.limits.connections,
         plan: Arc::new(SessionPlan {
             translator,
-            limits: limits.clone(),
+            limits: door.written.limits.of_sessions(limits),
             on_refusal: door.written.on_refusal,
         }),
     })

@@ -20,6 +20,7 @@
 mod access;
 mod address;
 mod arguments;
+mod connection_limits;
 mod faults;
 mod identity;
 mod meaning;
@@ -37,6 +38,7 @@ mod written;
 
 pub use address::{Address, Url};
 pub use arguments::{Arguments, from_arguments, pair_from_arguments};
+pub use connection_limits::ConnectionLimits;
 pub use model::{
     Access, Admin, Config, Listener, LogFormat, LogLevel, Mode, Proxy, ProxyHeader, ProxyProtocol,
     Scheme, Shards, Transport, Upstream,

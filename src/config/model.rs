@@ -9,6 +9,7 @@ use crate::access::{Guard, Rules, Source};
 use crate::session::SessionPlan;
 
 use super::address::{Address, Url};
+use super::connection_limits::ConnectionLimits;
 use super::quic::ListenerQuic;
 use super::tls::{ListenerTls, UpstreamTls};
 
@@ -159,6 +160,8 @@ pub struct Listener {
     pub plan: Arc<SessionPlan>,
     /// Who may come in; `None`: that is left to the upstream.
     pub access: Option<Access>,
+    /// How many connections it takes, and how fast.
+    pub connections: ConnectionLimits,
 }
 
 /// Without the translator, which is long and holds the values of both sides.
@@ -177,6 +180,7 @@ impl fmt::Debug for Listener {
             .field("limits", &self.plan.limits)
             .field("on_refusal", &self.plan.on_refusal)
             .field("access", &self.access)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }

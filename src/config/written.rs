@@ -6,6 +6,7 @@ use crate::session::{OnRefusal, SessionLimits};
 use crate::translate::PayloadOptions;
 
 use super::access::{WrittenAccess, read_access};
+use super::connection_limits::{WrittenLimits, read_listener_limits};
 use super::faults::{Place, Said};
 use super::model::{Proxy, ProxyHeader, ProxyProtocol};
 use super::payload::read_payload;
@@ -35,6 +36,7 @@ pub(super) struct WrittenListener {
     pub(super) upstream: Option<Said<String>>,
     pub(super) on_refusal: OnRefusal,
     pub(super) access: Option<WrittenAccess>,
+    pub(super) limits: WrittenLimits,
     pub(super) side: WrittenSide,
 }
 
@@ -132,6 +134,7 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
     let access = table.table("access").map(read_access);
     let proxy_protocol = table.word("proxy_protocol", &ProxyHeader::WORDS);
     let proxy_protocol = proxy_protocol.map(|word| Said::of(&table, "proxy_protocol", word));
+    let limits = table.table("limits").map(read_listener_limits).unwrap_or_default();
     let listener = WrittenListener {
         name: required(&mut table, "name", "name it, as in `name = \"field\"`"),
         bind: required(&mut table, "bind", "write where to listen: `bind = \"0.0.0.0:1883\"`"),
@@ -142,6 +145,7 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
         proxy_protocol,
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
         access,
+        limits,
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),
         side: WrittenSide { payload, ..read_side(&mut table, "listener") },
     };

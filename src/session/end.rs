@@ -57,6 +57,9 @@ pub enum End {
     /// More unfinished exchanges than the proxy remembers.
     #[error("more unfinished exchanges than the limit")]
     ExchangesExceeded,
+    /// Its address has too many connections, or opens them too fast; seen once a balancer had said whose it is.
+    #[error("the address has too many connections, or opens them too fast")]
+    TurnedAway,
     /// A packet with more properties than the proxy takes.
     #[error("a packet with more properties than the limit")]
     PropertiesExceeded,
@@ -76,7 +79,7 @@ pub enum End {
 
 impl End {
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 22] = [
+    pub const LABELS: [&'static str; 23] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -99,6 +102,7 @@ impl End {
         "access_revoked",
         "handshake_failed",
         "properties_exceeded",
+        "turned_away",
     ];
 
     /// Place in [`End::LABELS`].
@@ -127,6 +131,7 @@ impl End {
             End::AccessRevoked => 19,
             End::HandshakeFailed => 20,
             End::PropertiesExceeded => 21,
+            End::TurnedAway => 22,
         }
     }
 
@@ -144,6 +149,7 @@ impl End {
             | End::DeviceClosed
             | End::ConnectTimeout
             | End::HandshakeFailed
+            | End::TurnedAway
             | End::UpstreamDisconnected(_) => None,
             End::DeviceMalformed(error) => Some(match error.reason_code() {
                 // CONNACK only; a later packet with such a fault is a protocol error.

@@ -72,7 +72,7 @@ pub use end::End;
 pub use pace::{Bucket, Rate, nanoseconds};
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};
 pub use streams::{FIRST_STREAM, Front, Routed, Streams};
-pub use tally::Tally;
+pub use tally::{Excess, Tally};
 pub use throttle::Paced;
 
 pub use crate::translate::Way;

@@ -8,6 +8,35 @@ use crate::translate::{Note, Notes, Reason, Way};
 use super::end::End;
 use super::throttle::Paced;
 
+/// Why a connection is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Excess {
+    /// Its address has as many connections as it may.
+    Connections,
+    /// Its address opens them faster than it may.
+    Rate,
+}
+
+impl Excess {
+    /// Every word, in the order of [`Excess::index`].
+    pub const LABELS: [&'static str; 2] = ["address_connections", "address_rate"];
+
+    /// Place in [`Excess::LABELS`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::Connections => 0,
+            Self::Rate => 1,
+        }
+    }
+
+    /// The stable word: metric label, log field.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        Self::LABELS.get(self.index()).copied().unwrap_or("")
+    }
+}
+
 /// The counters of one shard.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -15,6 +44,9 @@ pub struct Tally {
     pub opened: Counter,
     /// Sessions that reached their upstream's CONNACK 0.
     pub established: Counter,
+    /// How often a listener has paused because connections came too fast.
+    pub accepting_paused: Counter,
+    turned_away: [Counter; Excess::LABELS.len()],
     ended: [Counter; End::LABELS.len()],
     packets: [Counter; 2],
     bytes: [Counter; 2],
@@ -95,6 +127,17 @@ impl Tally {
     /// Counts the end of a session.
     pub fn end(&self, end: End) {
         add_at(&self.ended, end.index(), 1);
+    }
+
+    /// Counts a connection that was closed before anything of it was read.
+    pub fn turn_away(&self, excess: Excess) {
+        add_at(&self.turned_away, excess.index(), 1);
+    }
+
+    /// Connections turned away, by the index of [`Excess::LABELS`].
+    #[must_use]
+    pub fn turned_away(&self, index: usize) -> u64 {
+        value_at(&self.turned_away, index)
     }
 
     /// Packets received: on the way up those of devices, on the way down those of upstreams.

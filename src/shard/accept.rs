@@ -19,6 +19,7 @@ use crate::upstream::Reach;
 use super::Post;
 use super::balance::Visitor;
 use super::connection::Connection;
+use super::crowd::{Crowd, Guest, TurnedAway};
 use super::handshake::Handshake;
 use super::state::{Place, ShardState};
 
@@ -64,6 +65,7 @@ pub(super) struct Door {
     pub(super) reception: Arc<Reception>,
     pub(super) upstream: Arc<Reach>,
     pub(super) gate: Option<Arc<Gate>>,
+    pub(super) crowd: Option<Arc<Crowd>>,
     /// The reading of the gate's file that the shard knows of.
     pub(super) reading: Cell<u64>,
 }
@@ -79,15 +81,22 @@ async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<Sha
 
 impl Door {
     fn of(post: Post) -> (Rc<Self>, ListenSocket) {
-        let Post { name, socket, plan, reception, upstream, gate } = post;
+        let Post { name, socket, plan, reception, upstream, gate, crowd } = post;
         let reading = Cell::new(0);
-        (Rc::new(Self { name, plan, reception, upstream, gate, reading }), socket)
+        (Rc::new(Self { name, plan, reception, upstream, gate, crowd, reading }), socket)
     }
 
     /// Begins the session of a connection, for which there is room, or the handshake before it.
-    fn admit(self: &Rc<Self>, coming: Coming, peer: SocketAddr, state: &Rc<ShardState>) {
+    fn admit(
+        self: &Rc<Self>,
+        coming: Coming,
+        peer: SocketAddr,
+        guest: Option<Guest>,
+        state: &Rc<ShardState>,
+    ) {
         state.tally.opened.add(1);
         let (accepted, place) = (Instant::now(), state.enter());
+        state.seat(&place, guest);
         match coming {
             Coming::Tcp(stream) if self.reception.is_immediate() => {
                 let arrival = Arrival { stream: Stream::from(stream), peer };
@@ -116,6 +125,32 @@ impl Door {
         tokio::task::spawn_local(connection);
     }
 
+    /// Counts a connection where its address matters. `Err`: it is turned away, which is said here.
+    pub(super) fn count(
+        &self,
+        peer: SocketAddr,
+        state: &ShardState,
+    ) -> Result<Option<Guest>, TurnedAway> {
+        let Some(crowd) = self.counting() else { return Ok(None) };
+        crowd.arrive(peer.ip(), Instant::now()).map(Some).inspect_err(|turned_away| {
+            let TurnedAway { excess, told } = *turned_away;
+            state.tally.turn_away(excess);
+            let (listener, reason) = (&self.name, excess.label());
+            tracing::debug!(%listener, %peer, reason, "connection turned away");
+            if let Some(connections) = told {
+                tracing::warn!(
+                    %listener, latest = %peer, reason, connections,
+                    "addresses with too many connections are turned away; raise the limits under [listener.limits] if they are a fleet"
+                );
+            }
+        })
+    }
+
+    /// Who counts connections by their addresses, where that is wanted.
+    fn counting(&self) -> Option<&Arc<Crowd>> {
+        self.crowd.as_ref().filter(|crowd| crowd.counts_addresses())
+    }
+
     fn has_lost(&self, peer: SocketAddr, error: &io::Error) {
         tracing::debug!(listener = %self.name, %peer, %error, "connection lost while it was accepted");
     }
@@ -127,10 +162,10 @@ async fn receive(
     doors: Rc<[Rc<Door>]>,
     state: Rc<ShardState>,
 ) {
-    while let Some(Visitor { door, stream, peer }) = visitors.recv().await {
+    while let Some(Visitor { door, stream, peer, guest }) = visitors.recv().await {
         let Some(door) = doors.get(door) else { continue };
         match TcpStream::from_std(stream) {
-            Ok(stream) => door.admit(Coming::Tcp(stream), peer, &state),
+            Ok(stream) => door.admit(Coming::Tcp(stream), peer, guest, &state),
             Err(error) => {
                 state.balance.leave(state.number);
                 door.has_lost(peer, &error);
@@ -169,9 +204,12 @@ impl Accepting {
     async fn run_quic(self, endpoint: quinn::Endpoint) {
         let ShardState { balance, number: own, handshakes, limits, .. } = &*self.state;
         loop {
+            self.wait_for_turn().await;
             self.wait_for_room().await;
             let Some(incoming) = endpoint.accept().await else { return };
-            let load = match handshakes.available_permits() * 2 < limits.handshakes_max {
+            // An address that counts has to be shown, or anybody could use up anybody's.
+            let asked = self.door.counting().is_some();
+            let load = match asked || handshakes.available_permits() * 2 < limits.handshakes_max {
                 true => Load::High,
                 false => Load::Low,
             };
@@ -179,15 +217,20 @@ impl Accepting {
             let Some(incoming) = quic.and_then(|quic| quic.validated(incoming, load)) else {
                 continue;
             };
-            balance.take_own_room(*own).await;
             let peer = incoming.remote_address();
-            self.door.admit(Coming::Quic(Box::new(incoming)), peer, &self.state);
+            let Some(guest) = self.count(peer) else {
+                incoming.refuse();
+                continue;
+            };
+            balance.take_own_room(*own).await;
+            self.door.admit(Coming::Quic(Box::new(incoming)), peer, guest, &self.state);
         }
     }
 
     async fn run(self, listener: TcpListener) {
         let mut accepted = 0;
         loop {
+            self.wait_for_turn().await;
             self.wait_for_room().await;
             match listener.accept().await {
                 Ok((stream, peer)) => self.place(stream, peer).await,
@@ -198,6 +241,32 @@ impl Accepting {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Waits until the listener may accept one more.
+    async fn wait_for_turn(&self) {
+        let Some(crowd) = &self.door.crowd else { return };
+        loop {
+            let pause = crowd.pause(Instant::now());
+            if pause.is_zero() {
+                return;
+            }
+            self.state.tally.accepting_paused.add(1);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Counts a connection that was accepted. `None`: it is turned away.
+    fn count(&self, peer: SocketAddr) -> Option<Option<Guest>> {
+        // Where a balancer says whose it is, that isn't known yet.
+        let guest = match self.door.reception.is_told_whose() {
+            true => None,
+            false => self.door.count(peer, &self.state).ok()?,
+        };
+        if let Some(crowd) = &self.door.crowd {
+            crowd.accepted(Instant::now());
+        }
+        Some(guest)
     }
 
     /// Waits until there is room for one more: a connection that isn't accepted waits in the kernel, where it costs little
@@ -213,6 +282,7 @@ impl Accepting {
     /// Puts a connection where there are fewest sessions.
     async fn place(&self, stream: TcpStream, peer: SocketAddr) {
         let ShardState { balance, number: own, .. } = &*self.state;
+        let Some(guest) = self.count(peer) else { return };
         if let Err(error) = transport::prepare(&stream) {
             // The peer is gone already.
             return self.door.has_lost(peer, &error);
@@ -220,7 +290,7 @@ impl Accepting {
         // Others may have filled the process while this door waited for somebody.
         let shard = balance.take_room(*own).await;
         if shard == *own {
-            return self.door.admit(Coming::Tcp(stream), peer, &self.state);
+            return self.door.admit(Coming::Tcp(stream), peer, guest, &self.state);
         }
         let stream = match stream.into_std() {
             Ok(stream) => stream,
@@ -229,10 +299,10 @@ impl Accepting {
                 return self.door.has_lost(peer, &error);
             }
         };
-        let visitor = Visitor { door: self.number, stream, peer };
-        let Err(Visitor { stream, .. }) = balance.send(*own, shard, visitor) else { return };
+        let visitor = Visitor { door: self.number, stream, peer, guest };
+        let Err(Visitor { stream, guest, .. }) = balance.send(*own, shard, visitor) else { return };
         match TcpStream::from_std(stream) {
-            Ok(stream) => self.door.admit(Coming::Tcp(stream), peer, &self.state),
+            Ok(stream) => self.door.admit(Coming::Tcp(stream), peer, guest, &self.state),
             Err(error) => {
                 // Its room is the own shard's again.
                 balance.leave(*own);

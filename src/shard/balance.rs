@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, mpsc};
 
+use super::crowd::Guest;
+
 /// Connections on their way to one shard.
 const ON_THE_WAY_MAX: usize = 1024;
 
@@ -36,6 +38,8 @@ pub struct Visitor {
     pub(super) door: usize,
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
+    /// Its place in the crowd, where that is counted.
+    pub(super) guest: Option<Guest>,
 }
 
 impl Balance {
@@ -162,7 +166,8 @@ mod tests {
         let (balance, mut visitors) = Balance::new(2, 10);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
-        let visitor = || Visitor { door: 0, stream: TcpStream::connect(peer).unwrap(), peer };
+        let visitor =
+            || Visitor { door: 0, stream: TcpStream::connect(peer).unwrap(), peer, guest: None };
         assert_eq!([balance.take_room(0).await, balance.take_room(0).await], [0, 1]);
         balance.send(0, 1, visitor()).expect("it goes there");
         assert_eq!(visitors[1].recv().await.expect("it arrives").door, 0);

@@ -35,6 +35,7 @@ enum Failure {
     Io(io::Error),
     Late,
     Drained,
+    TurnedAway,
 }
 
 impl Handshake {
@@ -61,7 +62,7 @@ impl Handshake {
         }
     }
 
-    async fn shake(&self, coming: Coming) -> Result<Arrival, Failure> {
+    async fn shake(&self, mut coming: Coming) -> Result<Arrival, Failure> {
         let Door { reception, plan, .. } = &*self.door;
         let welcome = async {
             let _later = match &self.turn {
@@ -69,7 +70,13 @@ impl Handshake {
                 // It fails only once it is closed, which nobody does.
                 None => self.state.handshakes.acquire().await.ok(),
             };
-            reception.welcome(coming, self.peer).await
+            let whose = reception.read_whose(&mut coming).await.map_err(Failure::Io)?;
+            if let (Some(peer), Some(place)) = (whose, &self.place) {
+                let guest = self.door.count(peer, &self.state).map_err(|_| Failure::TurnedAway)?;
+                self.state.seat(place, guest);
+            }
+            let arrived = reception.welcome(coming, whose.unwrap_or(self.peer)).await;
+            arrived.map_err(Failure::Io)
         };
         let deadline = self.accepted + plan.limits.connect_timeout;
         let mut welcome = Box::pin(tokio::time::timeout_at(deadline.into(), welcome));
@@ -82,7 +89,7 @@ impl Handshake {
                 return Poll::Ready(Err(Failure::Drained));
             }
             welcome.as_mut().poll(context).map(|outcome| match outcome {
-                Ok(arrived) => arrived.map_err(Failure::Io),
+                Ok(arrived) => arrived,
                 Err(_) => Err(Failure::Late),
             })
         })
@@ -94,8 +101,13 @@ impl Handshake {
             Failure::Io(error) => (End::HandshakeFailed, Some(error)),
             Failure::Late => (End::ConnectTimeout, None),
             Failure::Drained => (End::Drained, None),
+            Failure::TurnedAway => (End::TurnedAway, None),
         };
         self.state.tally.end(end);
+        if end == End::TurnedAway {
+            // Said where it was counted, and not for each of a flood.
+            return;
+        }
         let (listener, peer) = (&self.door.name, self.peer);
         let seconds = self.accepted.elapsed().as_secs_f64();
         // What the library says may repeat what came from the network: as text in quotes.

@@ -7,6 +7,7 @@ mod buffers;
 mod channel;
 mod closing;
 mod connection;
+mod crowd;
 mod entering;
 mod handshake;
 mod moving;
@@ -37,6 +38,7 @@ use crate::upstream::Reach;
 use self::state::ShardState;
 
 pub use self::balance::{Balance, Visitor};
+pub use self::crowd::Crowd;
 
 /// A listener's part in one shard.
 #[derive(Debug)]
@@ -53,10 +55,12 @@ pub struct Post {
     pub upstream: Arc<Reach>,
     /// Who checks devices that come in; `None`: nobody.
     pub gate: Option<Arc<Gate>>,
+    /// Who stands there, for all shards; `None`: any number may.
+    pub crowd: Option<Arc<Crowd>>,
 }
 
 impl Post {
-    /// The part of a listener in the shard that gets this socket.
+    /// The part of a listener in the shard that gets this socket; anybody may come.
     #[must_use]
     pub fn new(
         listener: &Listener,
@@ -66,7 +70,7 @@ impl Post {
         socket: ListenSocket,
     ) -> Self {
         let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
-        Self { name, socket, plan, reception, upstream, gate }
+        Self { name, socket, plan, reception, upstream, gate, crowd: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the sessions of a shard share: buffers, counters, and who is there.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -15,6 +16,7 @@ use crate::transport::QuicEndpoints;
 use super::ShardLimits;
 use super::balance::Balance;
 use super::buffers::Buffers;
+use super::crowd::Guest;
 use super::timing::Timing;
 
 /// How long the time of day is counted on before the system is asked again.
@@ -44,6 +46,8 @@ pub(crate) struct ShardState {
     draining: Cell<bool>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
+    /// By the places of their sessions, where a listener counts whom it lets in.
+    guests: RefCell<HashMap<u32, Guest>>,
     emptied: Notify,
 }
 
@@ -105,6 +109,7 @@ impl ShardState {
             draining: Cell::new(false),
             calendar: Cell::new(Calendar::read(Instant::now())),
             places: RefCell::default(),
+            guests: RefCell::default(),
             emptied: Notify::new(),
         }
     }
@@ -132,6 +137,13 @@ impl ShardState {
         Place(place)
     }
 
+    /// Counts somebody for as long as the place is taken.
+    pub(crate) fn seat(&self, place: &Place, guest: Option<Guest>) {
+        if let Some(guest) = guest {
+            self.guests.borrow_mut().insert(place.0, guest);
+        }
+    }
+
     /// Remembers how to wake a session.
     pub(crate) fn set_waker(&self, place: &Place, waker: &Waker) {
         if let Some(known) = self.places.borrow_mut().wakers.get_mut(place.0 as usize) {
@@ -148,6 +160,7 @@ impl ShardState {
 
     /// Gives a place back.
     pub(crate) fn leave(&self, place: &Place) {
+        self.guests.borrow_mut().remove(&place.0);
         let mut places = self.places.borrow_mut();
         if let Some(waker) = places.wakers.get_mut(place.0 as usize) {
             *waker = None;

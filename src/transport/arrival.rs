@@ -92,7 +92,24 @@ impl Reception {
         self.header == ProxyHeader::Off && self.tls.is_none() && self.path.is_none()
     }
 
-    /// Does what has to be done before MQTT. The caller bounds the time, and may drop the future.
+    /// Whether a balancer says whose a connection is.
+    #[must_use]
+    pub fn is_told_whose(&self) -> bool {
+        self.header == ProxyHeader::Required
+    }
+
+    /// Reads what a balancer says of whose the connection is, which comes before all else. `None`: it is the peer's own.
+    ///
+    /// # Errors
+    /// When there is no header, or the peer is gone.
+    pub async fn read_whose(&self, coming: &mut Coming) -> io::Result<Option<SocketAddr>> {
+        match (coming, self.header) {
+            (Coming::Tcp(stream), ProxyHeader::Required) => proxy_protocol::read(stream).await,
+            (Coming::Tcp(_) | Coming::Quic(_), _) => Ok(None),
+        }
+    }
+
+    /// Does what else has to be done before MQTT. The caller bounds the time, and may drop the future.
     ///
     /// # Errors
     /// When the peer does something else, or is gone.
@@ -107,11 +124,7 @@ impl Reception {
         }
     }
 
-    async fn welcome_tcp(&self, mut stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
-        let peer = match self.header {
-            ProxyHeader::Off => peer,
-            ProxyHeader::Required => proxy_protocol::read(&mut stream).await?.unwrap_or(peer),
-        };
+    async fn welcome_tcp(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
         let stream = match &self.tls {
             None => Stream::from(stream),
             Some(tls) => Stream::from(tls.accept(stream).await?),
