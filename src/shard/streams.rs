@@ -61,7 +61,7 @@ impl Several {
                 Poll::Pending => break,
             }
         }
-        let count = if self.routes.is_open() { self.streams.count() } else { 1 };
+        let count = self.streams.count();
         self.tails.resize_with(self.tails.len().max(count), Vec::new);
         for step in 0..count {
             let stream = (self.next + step) % count;
