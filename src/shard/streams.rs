@@ -108,8 +108,10 @@ impl Several {
                 return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
             };
             front.copy_from_slice(tail);
-            let Poll::Ready(read) = self.streams.poll_read(stream, context, room)? else {
-                return Poll::Pending;
+            let read = match self.streams.poll_read(stream, context, room) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(read)) => read,
+                Poll::Ready(Err(error)) => return self.is_reset(stream, error),
             };
             *tail = Vec::new();
             if read == 0 {
@@ -126,7 +128,19 @@ impl Several {
         }
     }
 
-    /// A stream on which half a packet came takes the session with it, as a connection does.
+    /// Of another stream than the first nothing has been handed on but whole packets: the others go on.
+    fn is_reset(&mut self, stream: usize, error: io::Error) -> Poll<io::Result<usize>> {
+        if stream == FIRST_STREAM || error.kind() != io::ErrorKind::ConnectionReset {
+            return Poll::Ready(Err(error));
+        }
+        if let Some(tail) = self.tails.get_mut(stream) {
+            *tail = Vec::new();
+        }
+        self.close_if_done(stream);
+        Poll::Pending
+    }
+
+    /// A stream that ends with half a packet takes the session with it, as a connection does.
     fn has_ended(&mut self, stream: usize, kept: usize) -> Poll<io::Result<usize>> {
         if stream == FIRST_STREAM {
             return Poll::Ready(Ok(0));

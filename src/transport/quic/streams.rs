@@ -90,8 +90,9 @@ impl QuicStreams {
         self.others.get_mut(number.checked_sub(1)?)?.as_mut()
     }
 
-    /// Reads from a stream. `Ok(0)`: the device sends no more on it. Never ready for a number that isn't used, or that has
-    /// said so before.
+    /// Reads from a stream. `Ok(0)`: the device sends no more on it. [`io::ErrorKind::ConnectionReset`] on another one than the
+    /// first: the device has taken back what it had sent, and sends no more. Never ready for a number that isn't used, or that
+    /// has said so before.
     pub fn poll_read(
         &mut self,
         number: usize,
@@ -106,8 +107,10 @@ impl QuicStreams {
         let read = match receive.poll_read(context, buffer) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(read)) => read,
-            // The device has taken back what it had sent.
-            Poll::Ready(Err(ReadError::Reset(_))) => 0,
+            Poll::Ready(Err(ReadError::Reset(_))) => {
+                other.receive = None;
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
         };
         if read == 0 {
