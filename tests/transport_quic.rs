@@ -340,6 +340,7 @@ fn a_stream_that_the_device_gives_up_takes_nothing_with_it() {
     for _ in 0..3 {
         let mut other = device.open().expect("another");
         other.write_all(b"\x30\x7F\0\x01").expect("sent");
+        ping(&mut first, &mut broker);
         other.send.reset(7_u32.into()).expect("open");
         ping(&mut first, &mut broker);
         let mut other = device.open().expect("another");
