@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
 use crate::admin;
-use crate::config::{Config, Shards};
+use crate::config::{Config, Proof, Shards};
 use crate::gate::{Gate, Keeper, Kept};
 use crate::registry::Registry;
-use crate::shard::{self, Balance, Crowd, Post, Running, ShardLimits, Shared};
+use crate::shard::{self, Balance, Crowd, Doorkeeper, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
 use crate::transport::{Reception, Renewal, TlsFault, Trigger};
 use crate::upstream::Reach;
@@ -123,8 +123,8 @@ pub fn check(config: &Config) -> Result<(), Vec<StartError>> {
 pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     let shards = shard_count(config.proxy.shards);
     let parts = Parts::new(config)?;
-    let (gates, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
-    let (posts, listening, admin_socket) = bind(config, &parts, &gates, shards)?;
+    let (doorkeepers, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
+    let (posts, listening, admin_socket) = bind(config, &parts, &doorkeepers, shards)?;
     let keeper = Keeper::start(kept, config.folder.clone()).map_err(|error| vec![error.into()])?;
     let telemetry = Arc::new(Telemetry::new(shards));
     let (running, watched) = watch::channel(Running::Yes);
@@ -184,22 +184,24 @@ fn shard_count(shards: Shards) -> usize {
     }
 }
 
-/// The gate of each listener that has one.
-type Gates = Vec<Option<Arc<Gate>>>;
-
-/// Opens the gates; also gives what a keeper needs.
-fn open_gates(config: &Config) -> io::Result<(Gates, Vec<Kept>)> {
-    let (mut gates, mut all_kept) = (Vec::new(), Vec::new());
+/// The doorkeeper of each listener, for which gates are opened; also what a keeper of their files needs.
+fn open_gates(config: &Config) -> io::Result<(Vec<Doorkeeper>, Vec<Kept>)> {
+    let (mut doorkeepers, mut all_kept) = (Vec::new(), Vec::new());
     for listener in &config.listeners {
-        let Some(access) = &listener.access else {
-            gates.push(None);
-            continue;
+        let doorkeeper = match &listener.access {
+            None => Doorkeeper::Absent,
+            Some(access) => match &access.proof {
+                Proof::Certificate => Doorkeeper::Certificate(access.rules.clone()),
+                Proof::Credentials(checks) => {
+                    let (gate, kept) = Gate::open(&listener.name, &access.rules, checks)?;
+                    all_kept.push(kept);
+                    Doorkeeper::Gate(gate)
+                }
+            },
         };
-        let (gate, kept) = Gate::open(&listener.name, access)?;
-        gates.push(Some(gate));
-        all_kept.push(kept);
+        doorkeepers.push(doorkeeper);
     }
-    Ok((gates, all_kept))
+    Ok((doorkeepers, all_kept))
 }
 
 /// The posts of each shard, the listeners' real addresses, and the admin socket.
@@ -208,21 +210,22 @@ type Bound = (Vec<Vec<Post>>, Vec<(String, SocketAddr)>, Option<TcpListener>);
 fn bind(
     config: &Config,
     parts: &Parts,
-    gates: &[Option<Arc<Gate>>],
+    doorkeepers: &[Doorkeeper],
     shards: usize,
 ) -> Result<Bound, Vec<StartError>> {
     let mut errors = Vec::new();
     let mut posts: Vec<Vec<Post>> = (0..shards).map(|_| Vec::new()).collect();
     let mut listening = Vec::new();
-    let made = parts.receptions.iter().zip(&parts.upstreams).zip(gates);
-    for (listener, ((reception, upstream), gate)) in config.listeners.iter().zip(made) {
+    let made = parts.receptions.iter().zip(&parts.upstreams).zip(doorkeepers);
+    for (listener, ((reception, upstream), doorkeeper)) in config.listeners.iter().zip(made) {
         let crowd = Crowd::new(&listener.connections);
         match reception.bind(&listener.bind, shards) {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.sockets) {
                     let (reception, upstream) = (reception.clone(), upstream.clone());
-                    let post = Post::new(listener, reception, upstream, gate.clone(), socket);
+                    let doorkeeper = doorkeeper.clone();
+                    let post = Post::new(listener, reception, upstream, doorkeeper, socket);
                     posts.push(Post { crowd: crowd.clone(), ..post });
                 }
             }

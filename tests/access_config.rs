@@ -116,6 +116,78 @@ fn what_contradicts_itself_is_told_with_what_to_write() {
     faults(PLAIN, PLAIN, "bind = 'nothing'\n[listener.access.tokens]\n", &["keys: is missing"]);
 }
 
+/// A listener's own TLS, and what is asked of devices.
+fn tls(clients: &str) -> String {
+    format!(
+        "transport = 'tls'\ndialect = 'plain'\n[listener.tls]\ncertificate = 'x.pem'\nkey = 'x.key'\n{clients}"
+    )
+}
+
+fn told_of_certificates(side: &str, access: &str) -> String {
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    let (certificate, key) = (pem("CERTIFICATE"), pem("PRIVATE KEY"));
+    let users = user("ann", "hunter2");
+    let files = [("x.pem", &*certificate), ("x.key", &*key), ("users.txt", &*users)];
+    told(&files, side, PLAIN, access)
+}
+
+#[test]
+fn a_certificate_proves_something_where_each_device_has_one() {
+    let access = "certificate = 'common_name'\nbind = 'client_identifier'";
+    let required = tls("client_ca = 'x.pem'");
+    assert_eq!(told_of_certificates(&required, access), "");
+    let nobody = "certificate = 'common_name'\nbind = 'nothing'";
+    assert_eq!(told_of_certificates(&required, nobody), "");
+    for (side, access, expected) in [
+        (
+            PLAIN,
+            access,
+            "certificate: is asked for, and the listener doesn't ask; write `transport = \"tls\"`",
+        ),
+        (
+            &tls(""),
+            access,
+            "doesn't ask; write `transport = \"tls\"` or `\"wss\"`, and `client_ca`",
+        ),
+        (
+            &tls("client_ca = 'x.pem'\nclient_certificates = 'optional'"),
+            access,
+            "lets devices in without one; write `client_certificates = \"required\"`",
+        ),
+        // What is wrong with TLS is told once.
+        (&tls("client_ca = 'y.pem'"), access, "client_ca: "),
+        (
+            &required,
+            "certificate = 'common_name'\nbind = 'username'",
+            "`plain` knows none; write `client_identifier`",
+        ),
+        (&required, "certificate = 'subject'\nbind = 'client_identifier'", "certificate"),
+        (
+            &required,
+            &format!("{access}\nthreads = 2"),
+            "threads: would change nothing: TLS checks certificates",
+        ),
+        (
+            &required,
+            &format!("{access}\nforward_credentials = true"),
+            "forward_credentials: would change nothing: user name and password aren't asked for",
+        ),
+        (
+            &required,
+            &format!("{access}\npasswords = 'users.txt'"),
+            "has passwords and certificates; keep one of them",
+        ),
+        (
+            PLAIN,
+            "passwords = 'users.txt'\nbind = 'common_name'",
+            "is the name in a certificate, which isn't asked for here",
+        ),
+    ] {
+        let told = told_of_certificates(side, access);
+        assert!(told.contains(expected), "{told}\ninstead of\n{expected}");
+    }
+}
+
 #[test]
 fn places_that_a_device_could_choose_have_to_be_configured() {
     let own = "dialect = 'mqtt2go'\n[listener.vars]\ngateway = 'g1'";

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use access::keys::Signer;
 use access::{Stage, costly_user, shows, user};
 use interlingua::access::{Credentials, Password};
+use interlingua::config::Proof;
 use interlingua::gate::Gate;
 use interlingua::mqtt::{Connect, ReasonCode, Version, next_packet};
 use serde_json::json;
@@ -181,7 +182,9 @@ fn what_nobody_waits_for_is_not_checked() {
     std::fs::write(folder.path().join("users.txt"), users()).unwrap();
     let text = access::text_of("", &passwords(), PLAIN, "127.0.0.1:1".parse().unwrap());
     let config = access::load(folder.path(), &text).unwrap();
-    let (gate, _kept) = Gate::open("a", config.listeners[0].access.as_ref().unwrap()).unwrap();
+    let access = config.listeners[0].access.as_ref().unwrap();
+    let Proof::Credentials(checks) = &access.proof else { panic!("it has users") };
+    let (gate, _kept) = Gate::open("a", &access.rules, checks).unwrap();
     let shown =
         || Credentials { user_name: Some("ann".into()), password: Some(Password::new(b"one")) };
     let now = Instant::now();

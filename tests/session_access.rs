@@ -12,7 +12,9 @@ use interlingua::access::{
 use interlingua::mqtt::{
     Connack, Connect, Properties, Property, Publish, Qos, ReasonCode, Version, Will, next_packet,
 };
-use interlingua::session::{Admitted, End, OnRefusal, Session, SessionLimits, SessionPlan};
+use interlingua::session::{
+    Admitted, End, OnRefusal, Session, SessionLimits, SessionPlan, Standing,
+};
 use interlingua::translate::{Identity, Reason, Translator, Way};
 use script::packets::{connack, connect, connect_of, properties, publish, publish_of, subscribe};
 use script::pairs::{prefix, side, translator};
@@ -45,6 +47,26 @@ struct Talk {
 
 impl Talk {
     fn new(translator: Translator, rules: &Rules, version: Version) -> Self {
+        let rules = Arc::new(rules.clone());
+        Self::with(translator, version, |session| session.with_access(rules))
+    }
+
+    /// Who comes is known before CONNECT.
+    fn known(
+        translator: Translator,
+        rules: &Rules,
+        version: Version,
+        verdict: Result<Admitted, Denied>,
+    ) -> Self {
+        let rules = Arc::new(rules.clone());
+        Self::with(translator, version, |session| session.with_verdict(rules, verdict))
+    }
+
+    fn with(
+        translator: Translator,
+        version: Version,
+        access: impl FnOnce(Session) -> Session,
+    ) -> Self {
         let limits = SessionLimits::default();
         let plan = SessionPlan { translator, limits, on_refusal: OnRefusal::AckAndDrop };
         let mut run = Run::new(Arc::new(plan), version, Instant::now());
@@ -56,8 +78,7 @@ impl Talk {
             }),
             run.now,
         );
-        run.session =
-            std::mem::replace(&mut run.session, idle).with_access(Arc::new(rules.clone()));
+        run.session = access(std::mem::replace(&mut run.session, idle));
         Self { run, version, was_denied: false }
     }
 
@@ -464,4 +485,83 @@ fn attack_17_no_name_leads_to_another_place_than_its_own() {
         );
     }
     assert!(seen.len() >= 5, "too few are taken to show anything: {seen:?}");
+}
+
+/// Who comes by a certificate: its name was proven, or not, before CONNECT.
+const BY_CERTIFICATE: Rules =
+    Rules { bind: Bind::Device, devices: Devices::Own, forwarding: Forwarding::NotAsked };
+
+#[test]
+fn who_was_denied_before_connect_is_told_once_it_has_come() {
+    for version in [Version::V31, Version::V311, Version::V5] {
+        for denied in
+            [Denied::NoCertificate, Denied::CertificateNameless, Denied::CertificateExpired]
+        {
+            let mut talk = Talk::known(Translator::plain(), &BY_CERTIFICATE, version, Err(denied));
+            let packet = [&connect(connect_of(version, "dev"))[..], b"\xC0\0"].concat();
+            talk.says(&packet[..packet.len() - 3]);
+            assert!(talk.run.take(Peer::Device).is_empty());
+            talk.says(&packet[packet.len() - 3..]);
+            assert_eq!(talk.connack(), ReasonCode::NotAuthorized, "{version}");
+            assert!(matches!(talk.run.session.end(), Some(End::ConnectRefused(refusal))
+                if refusal.reason == Reason::AccessDenied && refusal.detail == denied.detail()));
+            assert!(talk.run.session.take_asked().is_none());
+            assert!(talk.run.take(Peer::Upstream).is_empty());
+            assert_eq!(talk.denied(Way::Up), 1);
+        }
+    }
+}
+
+#[test]
+fn who_is_known_before_connect_does_not_wait_and_is_bound_all_the_same() {
+    let known = |client_identifier, password| {
+        let verdict = Ok(admitted("77", None));
+        let mut talk =
+            Talk::known(thingscale_to_omnicore(), &BY_CERTIFICATE, Version::V311, verdict);
+        talk.says(&connect(Connect {
+            user_name: Some("u"),
+            password: Some(password),
+            ..of(client_identifier)
+        }));
+        assert!(talk.run.session.take_asked().is_none());
+        talk
+    };
+    assert!(known("77_x1", TOKEN.as_bytes()).run.session.wants_upstream());
+    // User name and password are the dialect's, as without access.
+    assert_eq!(known("77_x1", b"TOK-x").connack(), ReasonCode::BadUserNameOrPassword);
+    assert_eq!(known("78_x1", TOKEN.as_bytes()).connack(), ReasonCode::NotAuthorized);
+    assert_eq!(known("", TOKEN.as_bytes()).connack(), ReasonCode::NotAuthorized);
+    let mut talk = known("77_x1", TOKEN.as_bytes());
+    let now = talk.run.now;
+    talk.run.wake(|session, _| session.on_upstream_open(now)).unwrap();
+    talk.hears(&connack(Version::V311, ReasonCode::Success));
+    talk.run.take(Peer::Upstream);
+    assert!(talk.publishes(&format!("{TOKEN}/json/77")).is_some());
+    assert!(talk.publishes(&format!("{TOKEN}/json/78")).is_none() && talk.was_denied);
+}
+
+#[test]
+fn plain_passes_the_credentials_on_that_a_certificate_did_not_need() {
+    let rules = Rules { bind: Bind::ClientIdentifier, devices: Devices::Any, ..BY_CERTIFICATE };
+    let given = Connect { user_name: Some("u"), password: Some(b"p"), ..of("77") };
+    let verdict = Ok(admitted("77", None));
+    let mut talk = Talk::known(Translator::plain(), &rules, Version::V311, verdict);
+    talk.says(&connect(given));
+    assert_eq!(talk.run.take(Peer::Upstream), connect(given));
+}
+
+/// Nothing is said to who hasn't said anything yet.
+#[test]
+fn a_certificate_that_is_withdrawn_before_connect_ends_the_connection_silently() {
+    let verdict = Ok(admitted("77", None));
+    let mut talk = Talk::known(Translator::plain(), &BY_CERTIFICATE, Version::V5, verdict);
+    let review = |talk: &mut Talk, reading, standing| {
+        talk.run.wake(|session, wake| session.on_access_reviewed(reading, standing, wake)).unwrap();
+    };
+    review(&mut talk, 1, Standing::Unchanged);
+    assert_eq!(talk.run.session.end(), None);
+    assert_eq!(talk.run.session.admitted().map(|known| known.reading), Some(1));
+    review(&mut talk, 2, Standing::Over);
+    assert_eq!(talk.run.session.end(), Some(End::AccessRevoked));
+    assert!(talk.run.take(Peer::Device).is_empty() && talk.run.take(Peer::Upstream).is_empty());
 }

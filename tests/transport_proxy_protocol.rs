@@ -16,6 +16,8 @@ const REQUIRED: Said<'static> = Said {
     listener: "proxy_protocol = 'require'",
     scheme: "",
     upstream: "proxy_protocol = 'v1'",
+    from: "",
+    to: "",
 };
 
 /// Binary, of 192.0.2.7:50000, with an extension.

@@ -8,8 +8,16 @@ use std::io::Write;
 
 use secure::*;
 
-const PLAIN: Said<'static> =
-    Said { shards: 1, proxy: "", limits: "", listener: "", scheme: "mqtts", upstream: "" };
+const PLAIN: Said<'static> = Said {
+    shards: 1,
+    proxy: "",
+    limits: "",
+    listener: "",
+    scheme: "mqtts",
+    upstream: "",
+    from: "",
+    to: "",
+};
 
 /// A stage in front of a broker with a certificate for this host, and the broker's authority, which is in `ca.pem`.
 fn stage(authority: &Authority, upstream: &str) -> Stage {

@@ -23,6 +23,8 @@ const WS: Said<'static> = Said {
     listener: "transport = 'ws'",
     scheme: "",
     upstream: "",
+    from: "",
+    to: "",
 };
 
 /// A WebSocket as a stream of bytes; each write is a message.

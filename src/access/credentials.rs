@@ -39,7 +39,7 @@ pub struct Credentials {
 /// What is proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The user name, or the token's claim that the configuration names.
+    /// The user name, the token's claim that the configuration names, or the certificate's common name.
     pub name: Box<str>,
     /// When it ends to be true, in seconds since 1970.
     pub expires_unix_s: Option<u64>,
@@ -47,13 +47,19 @@ pub struct Subject {
     pub witness: Witness,
 }
 
-/// What has proven a name: a user's hash or the key of a token. While the guard has it, the name stands.
+/// What has proven a name: a user's hash or the key of a token. While the guard has it, the name stands. Of a certificate
+/// nothing is kept here: its connection has it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Witness(Arc<[u8]>);
 
 impl Witness {
     pub(super) fn new(bytes: &[u8]) -> Self {
         Self(bytes.into())
+    }
+
+    /// A certificate, which TLS keeps for as long as the connection lasts.
+    pub(super) fn of_connection() -> Self {
+        Self(Arc::default())
     }
 
     pub(super) fn reveal(&self) -> &[u8] {
@@ -88,6 +94,12 @@ pub enum Denied {
     TokenForeign,
     /// The token doesn't have the claim that names its holder.
     TokenNameless,
+    /// The device showed no certificate.
+    NoCertificate,
+    /// The certificate has no common name, or several, of which one reader would take the first and another the last.
+    CertificateNameless,
+    /// The certificate isn't valid any more.
+    CertificateExpired,
     /// Too many wait to be checked, or it took too long.
     Busy,
 }
@@ -106,6 +118,9 @@ impl Denied {
             Self::TokenEarly => "the token isn't valid yet (`nbf`)",
             Self::TokenForeign => "the token has another audience or issuer",
             Self::TokenNameless => "the token doesn't have the claim that names its holder",
+            Self::NoCertificate => "the device showed no certificate",
+            Self::CertificateNameless => "the certificate doesn't have exactly one common name",
+            Self::CertificateExpired => "the certificate has expired",
             Self::Busy => "too many connections wait for their credentials to be checked",
         }
     }

@@ -1,5 +1,5 @@
-//! The guard of a listener: one source of proof, and the file that it is made of. A client certificate would be one more
-//! variant of both.
+//! The guard of a listener: one source of proof, and the file that it is made of. Certificates have no guard: TLS has
+//! verified them.
 
 use crate::document::Fault;
 

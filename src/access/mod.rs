@@ -1,8 +1,9 @@
 //! Access: who may come in at a listener, decided before the upstream hears of it.
 //!
 //! A listener's [`Guard`] holds what the credentials of a CONNECT are checked against: a file of users with argon2 hashes,
-//! or keys that verify tokens. It gives a [`Subject`], the name that is proven, or a [`Denied`]. What the name is then
-//! held against in the CONNECT and in topics is said by [`Rules`]; the session and the translator enforce it.
+//! or keys that verify tokens. It gives a [`Subject`], the name that is proven, or a [`Denied`], and so does a
+//! [`Certificate`] that TLS has verified, which needs no guard. What the name is then held against in the CONNECT and in
+//! topics is said by [`Rules`]; the session and the translator enforce it.
 //!
 //! What it is not: it reads no file and starts no thread. Checking a password costs tens of milliseconds on purpose, so the
 //! shell (`gate`) does it away from the sessions.
@@ -24,6 +25,7 @@
     expect(dead_code, reason = "the cryptography that verifies tokens comes with the shell")
 )]
 
+mod certificate;
 mod credentials;
 mod guard;
 mod keys;
@@ -32,6 +34,7 @@ mod rules;
 mod token;
 mod users;
 
+pub use certificate::Certificate;
 pub use credentials::{Credentials, Denied, Password, Subject, Witness};
 pub use guard::{Guard, Source};
 pub use keys::Keys;

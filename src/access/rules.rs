@@ -31,12 +31,14 @@ pub enum Devices {
     Any,
 }
 
-/// What becomes of the device's credentials once they are checked. Only where both sides are `plain`: a translation gives
-/// the upstream its own.
+/// What becomes of user name and password once the device is let in. Only where both sides are `plain`: a translation
+/// gives the upstream its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forwarding {
     /// They stay here; the upstream gets a CONNECT without them.
     Withheld,
     /// The upstream gets them, too.
     Forwarded,
+    /// They aren't this listener's: it asks for a certificate. What becomes of them is what becomes of them without access.
+    NotAsked,
 }

@@ -4,59 +4,88 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Bind, Devices, Forwarding, Rules, Source, TokenRules};
+use crate::access::{Bind, Devices, Forwarding, Rules};
 use crate::dialect::{Form, Kind, Part, Role};
-use crate::document::Table;
+use crate::document::{Located, Table};
 use crate::translate::Side;
 
 use super::faults::{Faults, Place, Said, Wrong};
-use super::model::Access;
+use super::model::{Access, Checks};
 use super::outside::Outside;
+use super::proof::{Vouching, mean_proof};
 use super::side::MeantSide;
 
 const THREADS: RangeInclusive<u64> = 1..=64;
 const WAITING: RangeInclusive<u64> = 1..=65_536;
 const LEEWAY_MS: RangeInclusive<u64> = 0..=300_000;
 
-const SOURCES: &str = "write `passwords = \"users.txt\"`, or a table [listener.access.tokens] with `keys = \"keys.pem\"`";
-const BINDS: &str = "write `username`, `client_identifier`, `claim:NAME` or `nothing`";
+const BINDS: &str =
+    "write `username`, `client_identifier`, `claim:NAME`, `common_name` or `nothing`";
 
 /// The table as it is written.
 pub(super) struct WrittenAccess {
-    place: Place,
-    passwords: Option<Said<String>>,
-    tokens: Option<WrittenTokens>,
-    bind: Option<Said<String>>,
+    pub(super) place: Place,
+    pub(super) passwords: Option<Said<String>>,
+    pub(super) tokens: Option<WrittenTokens>,
+    pub(super) certificate: Option<Said<CertificateName>>,
+    pub(super) bind: Option<Said<String>>,
     devices: Option<Said<Devices>>,
     forward: Option<Said<bool>>,
-    threads: usize,
-    waiting_max: usize,
+    pub(super) threads: Option<Said<usize>>,
+    pub(super) waiting_max: Option<Said<usize>>,
 }
 
-struct WrittenTokens {
-    keys: Option<Said<String>>,
-    audience: Option<Said<String>>,
-    issuer: Option<Said<String>>,
-    leeway: Duration,
+/// `[listener.access.tokens]` as it is written.
+pub(super) struct WrittenTokens {
+    pub(super) keys: Option<Said<String>>,
+    pub(super) audience: Option<Said<String>>,
+    pub(super) issuer: Option<Said<String>>,
+    pub(super) leeway: Duration,
+}
+
+/// Which name of a certificate is the proven one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CertificateName {
+    /// The only common name of its subject.
+    Common,
 }
 
 pub(super) fn read_access(mut table: Table<'_>) -> WrittenAccess {
     let place = Place::of_table(&table);
     let passwords = text(&mut table, "passwords");
     let tokens = table.table("tokens").map(read_tokens);
+    let certificate = table.word("certificate", &[("common_name", CertificateName::Common)]);
+    let certificate = certificate.map(|word| Said::of(&table, "certificate", word));
     let bind = table.required_text("bind", BINDS).map(|bind| Said::of(&table, "bind", bind));
     let words = [("own", Devices::Own), ("any", Devices::Any)];
     let devices = table.word("devices", &words).map(|word| Said::of(&table, "devices", word));
     let forward = table.flag("forward_credentials");
     let forward = forward.map(|flag| Said::of(&table, "forward_credentials", flag));
-    let number = |table: &mut Table<'_>, key, range, default| {
-        let written = table.integer(key, range);
-        written.map_or(default, |written| usize::try_from(written.value).unwrap_or(default))
-    };
-    let threads = number(&mut table, "threads", THREADS, Access::THREADS);
-    let waiting_max = number(&mut table, "waiting_max", WAITING, Access::WAITING_MAX);
+    let threads = number(&mut table, "threads", THREADS, Checks::THREADS);
+    let waiting_max = number(&mut table, "waiting_max", WAITING, Checks::WAITING_MAX);
     table.finish();
-    WrittenAccess { place, passwords, tokens, bind, devices, forward, threads, waiting_max }
+    WrittenAccess {
+        place,
+        passwords,
+        tokens,
+        certificate,
+        bind,
+        devices,
+        forward,
+        threads,
+        waiting_max,
+    }
+}
+
+fn number(
+    table: &mut Table<'_>,
+    key: &'static str,
+    range: RangeInclusive<u64>,
+    default: usize,
+) -> Option<Said<usize>> {
+    let located = table.integer(key, range)?;
+    let value = usize::try_from(located.value).unwrap_or(default);
+    Some(Said::of(table, key, Located { value, line: located.line }))
 }
 
 fn read_tokens(mut table: Table<'_>) -> WrittenTokens {
@@ -75,10 +104,11 @@ fn text(table: &mut Table<'_>, key: &'static str) -> Option<Said<String>> {
 }
 
 /// What `bind` says.
-enum Bound {
+pub(super) enum Bound {
     UserName,
     ClientIdentifier,
     Claim(String),
+    CommonName,
     Nothing,
 }
 
@@ -87,6 +117,7 @@ impl Bound {
         match word {
             "username" => Ok(Self::UserName),
             "client_identifier" => Ok(Self::ClientIdentifier),
+            "common_name" => Ok(Self::CommonName),
             "nothing" => Ok(Self::Nothing),
             _ => match word.strip_prefix("claim:").filter(|claim| !claim.is_empty()) {
                 Some(claim) => Ok(Self::Claim(claim.to_owned())),
@@ -97,14 +128,14 @@ impl Bound {
 
     /// Whether the proven name is held against the device's name.
     fn names_device(&self) -> bool {
-        matches!(self, Self::UserName | Self::Claim(_))
+        matches!(self, Self::UserName | Self::Claim(_) | Self::CommonName)
     }
 
     /// The claim that names the holder of a token.
-    fn claim(&self) -> Option<String> {
+    pub(super) fn claim(&self) -> Option<String> {
         match self {
             Self::Claim(claim) => Some(claim.clone()),
-            Self::UserName | Self::ClientIdentifier => Some("sub".to_owned()),
+            Self::UserName | Self::ClientIdentifier | Self::CommonName => Some("sub".to_owned()),
             Self::Nothing => None,
         }
     }
@@ -114,66 +145,16 @@ impl Bound {
 pub(super) fn mean_access(
     written: &WrittenAccess,
     device: Option<&MeantSide>,
+    vouching: Vouching,
     outside: &mut Outside<'_>,
     faults: &Faults<'_>,
 ) -> Option<Access> {
     let bind = written.bind.as_ref()?;
     let bound = faults.check(&bind.place, Bound::of(&bind.value));
-    let source = mean_source(written, bound.as_ref(), faults);
-    let guard = source.as_ref().and_then(|(source, place)| {
-        let text = outside.text(source.file(), place, faults)?;
-        source.guard(&text).map_err(|told| faults.elsewhere(told)).ok()
-    });
+    let proof = mean_proof(written, bound.as_ref(), vouching, outside, faults);
     let rules = mean_rules(written, &bound?, bind, device, faults);
-    Some(Access {
-        rules: Arc::new(rules?),
-        source: source?.0,
-        guard: Arc::new(guard?),
-        threads: written.threads,
-        waiting_max: written.waiting_max,
-    })
-}
-
-fn mean_source<'w>(
-    written: &'w WrittenAccess,
-    bound: Option<&Bound>,
-    faults: &Faults<'_>,
-) -> Option<(Source, &'w Place)> {
-    let wrong = |message: &str, remedy: &str| {
-        faults.at(&written.place, Wrong::new(message, remedy));
-        None
-    };
-    match (&written.passwords, &written.tokens) {
-        (None, None) => wrong("doesn't say how devices prove who they are", SOURCES),
-        (Some(_), Some(_)) => wrong(
-            "has passwords and tokens",
-            "keep one of them, and open a second [[listener]] for the other",
-        ),
-        (Some(file), None) => {
-            if let (Some(Bound::Claim(_)), Some(bind)) = (bound, &written.bind) {
-                let remedy = "write `username` or `client_identifier`, or use tokens";
-                faults.at(
-                    &bind.place,
-                    Wrong::new("names a claim, which passwords don't have", remedy),
-                );
-            }
-            Some((Source::Passwords { file: file.value.clone() }, &file.place))
-        }
-        (None, Some(tokens)) => {
-            if let (Some(Bound::UserName), Some(bind)) = (bound, &written.bind) {
-                let message = "is a user name, which a token doesn't prove";
-                faults.at(&bind.place, Wrong::new(message, "write `claim:sub`, or another claim"));
-            }
-            let file = tokens.keys.as_ref()?;
-            let rules = TokenRules {
-                audience: tokens.audience.as_ref().map(|said| said.value.clone()),
-                issuer: tokens.issuer.as_ref().map(|said| said.value.clone()),
-                claim: bound?.claim(),
-                leeway: tokens.leeway,
-            };
-            Some((Source::Tokens { file: file.value.clone(), rules }, &file.place))
-        }
-    }
+    let (rules, proof) = (rules?, proof?);
+    Some(Access { rules: Arc::new(rules), proof })
 }
 
 fn mean_rules(
@@ -202,26 +183,33 @@ fn mean_rules(
     if !is_plain {
         check_places(device, bound, devices, &bind.place, faults);
     }
-    if !is_plain && let Some(said) = written.forward.as_ref().filter(|said| said.value) {
-        faults.at(&said.place, forwards_nothing());
-    }
     let bind = match bound {
-        Bound::UserName | Bound::Claim(_) => Bind::Device,
+        Bound::UserName | Bound::Claim(_) | Bound::CommonName => Bind::Device,
         Bound::ClientIdentifier => Bind::ClientIdentifier,
         Bound::Nothing => Bind::Nothing,
     };
-    let forwarding = match &written.forward {
-        Some(said) if said.value => Forwarding::Forwarded,
-        _ => Forwarding::Withheld,
-    };
-    Some(Rules { bind, devices, forwarding })
+    Some(Rules { bind, devices, forwarding: mean_forwarding(written, is_plain, faults) })
 }
 
-fn forwards_nothing() -> Wrong {
-    Wrong::new(
-        "would change nothing: a translated device's credentials never pass",
-        "remove it, and give the upstream its own in [upstream.vars]",
-    )
+fn mean_forwarding(written: &WrittenAccess, is_plain: bool, faults: &Faults<'_>) -> Forwarding {
+    let said = written.forward.as_ref();
+    if let (Some(_), Some(said)) = (&written.certificate, said) {
+        let message = "would change nothing: user name and password aren't asked for here";
+        let remedy = "remove it; they go on as they would without [listener.access]";
+        faults.at(&said.place, Wrong::new(message, remedy));
+    }
+    let said = said.filter(|said| said.value);
+    match said {
+        _ if written.certificate.is_some() => return Forwarding::NotAsked,
+        None => return Forwarding::Withheld,
+        Some(said) if !is_plain => {
+            let message = "would change nothing: a translated device's credentials never pass";
+            let remedy = "remove it, and give the upstream its own in [upstream.vars]";
+            faults.at(&said.place, Wrong::new(message, remedy));
+        }
+        Some(_) => {}
+    }
+    Forwarding::Forwarded
 }
 
 fn check_own(said: &Said<Devices>, bound: &Bound, side: &Side, faults: &Faults<'_>) {

@@ -16,6 +16,7 @@ use super::model::{
 };
 use super::outside::Outside;
 use super::pair::compile_pair;
+use super::proof::Vouching;
 use super::quic::{ListenerQuic, mean_quic};
 use super::side::{MeantSide, mean_side};
 use super::tls::{ListenerTls, mean_listener_tls, mean_upstream_tls, refuse_unused};
@@ -116,7 +117,8 @@ fn mean_listener<'w>(
     }
     let side = mean_side(&written.side, outside, faults);
     let access = written.access.as_ref();
-    let access = access.map(|access| mean_access(access, side.as_ref(), outside, faults));
+    let vouching = Vouching::of(transport, tls.as_ref());
+    let access = access.map(|access| mean_access(access, side.as_ref(), vouching, outside, faults));
     Door {
         written,
         bind: written.bind.as_ref().and_then(parse),

@@ -28,6 +28,7 @@ mod model;
 mod outside;
 mod pair;
 mod payload;
+mod proof;
 mod proxy;
 mod quic;
 mod side;
@@ -40,8 +41,8 @@ pub use address::{Address, Url};
 pub use arguments::{Arguments, from_arguments, pair_from_arguments};
 pub use connection_limits::ConnectionLimits;
 pub use model::{
-    Access, Admin, Config, Listener, LogFormat, LogLevel, Mode, Proxy, ProxyHeader, ProxyProtocol,
-    Scheme, Shards, Transport, Upstream,
+    Access, Admin, Checks, Config, Listener, LogFormat, LogLevel, Mode, Proof, Proxy, ProxyHeader,
+    ProxyProtocol, Scheme, Shards, Transport, Upstream,
 };
 pub use outside::Lookup;
 pub use quic::{AddressValidation, EarlyData, ListenerQuic};

@@ -190,6 +190,22 @@ impl fmt::Debug for Listener {
 pub struct Access {
     /// What its sessions keep to.
     pub rules: Arc<Rules>,
+    /// How devices prove who they are.
+    pub proof: Proof,
+}
+
+/// How devices prove who they are.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// By what CONNECT shows.
+    Credentials(Checks),
+    /// By the certificate that the listener's TLS has verified; each device has one.
+    Certificate,
+}
+
+/// How the credentials of CONNECT are checked.
+#[derive(Debug, Clone)]
+pub struct Checks {
     /// Which file the guard is made of.
     pub source: Source,
     /// What credentials are checked against, as the file was at the start.
@@ -200,7 +216,7 @@ pub struct Access {
     pub waiting_max: usize,
 }
 
-impl Access {
+impl Checks {
     /// The threads where none are configured.
     pub const THREADS: usize = 1;
     /// The connections that may wait where nothing else is configured: about ten seconds of a thread that checks

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{oneshot, watch};
 
 use crate::access::{Credentials, Denied, Guard, Rules};
-use crate::config::Access;
+use crate::config::Checks;
 use crate::session::{Admitted, Standing};
 
 pub use keeper::{Keeper, Kept};
@@ -68,12 +68,16 @@ impl Gate {
     ///
     /// # Errors
     /// When a thread can't be started.
-    pub fn open(listener: &str, access: &Access) -> io::Result<(Arc<Self>, Kept)> {
-        let guard = Mutex::new((0, access.guard.clone()));
+    pub fn open(
+        listener: &str,
+        rules: &Arc<Rules>,
+        checks: &Checks,
+    ) -> io::Result<(Arc<Self>, Kept)> {
+        let guard = Mutex::new((0, checks.guard.clone()));
         let current = Arc::new(Current { guard, readings: watch::Sender::new(0) });
-        let (queue, waiting) = sync_channel(access.waiting_max);
+        let (queue, waiting) = sync_channel(checks.waiting_max);
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..access.threads {
+        for _ in 0..checks.threads {
             let (waiting, current) = (waiting.clone(), current.clone());
             let work = move || {
                 while let Some(check) = next(&waiting) {
@@ -82,8 +86,8 @@ impl Gate {
             };
             thread::Builder::new().name(format!("gate-{listener}")).spawn(work)?;
         }
-        let kept = Kept::new(listener, access.source.clone(), current.clone());
-        Ok((Arc::new(Self { rules: access.rules.clone(), queue, current }), kept))
+        let kept = Kept::new(listener, checks.source.clone(), current.clone());
+        Ok((Arc::new(Self { rules: rules.clone(), queue, current }), kept))
     }
 
     /// What sessions of this listener keep to.

@@ -8,7 +8,8 @@
 //!                              CONNACK, Ended
 //! ```
 //!
-//! Until then nothing of the CONNECT goes anywhere, and the device is not heard.
+//! Until then nothing of the CONNECT goes anywhere, and the device is not heard. Who is known by a certificate is known
+//! before its CONNECT, which then doesn't wait.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,7 +46,8 @@ pub(super) struct Entrance {
 pub(super) struct Admission {
     rules: Arc<Rules>,
     asked: Option<Credentials>,
-    admitted: Option<Admitted>,
+    /// `None`: nobody has been asked yet.
+    verdict: Option<Result<Admitted, Denied>>,
 }
 
 /// A device whose credentials are proven.
@@ -55,7 +57,7 @@ pub struct Admitted {
     pub name: Box<str>,
     /// When it ends to be true, if it does.
     pub until: Option<Instant>,
-    /// By what it was proven, and as of which reading of the guard's file.
+    /// By what it was proven, and as of which reading of the file that it rests on.
     pub witness: Witness,
     /// See [`Session::admitted`].
     pub reading: u64,
@@ -66,17 +68,30 @@ pub struct Admitted {
 pub enum Standing {
     /// It is.
     Unchanged,
-    /// Its user or its key is gone, or another one.
+    /// Its user or its key is gone, or another one; or nobody vouches for its certificate any more.
     Over,
 }
 
 impl Admission {
     pub(super) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, asked: None, admitted: None }
+        Self { rules, asked: None, verdict: None }
+    }
+
+    fn admitted(&self) -> Option<&Admitted> {
+        self.verdict.as_ref()?.as_ref().ok()
     }
 }
 
 impl Session {
+    /// The session of a listener that knows devices by their certificates: who this one is was proven, or not, before its
+    /// CONNECT, which is answered accordingly.
+    #[must_use]
+    pub fn with_verdict(mut self, rules: Arc<Rules>, verdict: Result<Admitted, Denied>) -> Self {
+        let admission = Admission { rules, asked: None, verdict: Some(verdict) };
+        self.entrance.get_or_insert_default().admission = Some(admission);
+        self
+    }
+
     fn admission(&self) -> Option<&Admission> {
         self.entrance.as_deref()?.admission.as_ref()
     }
@@ -90,7 +105,7 @@ impl Session {
         if self.phase != Phase::AwaitConnect || raw.packet_type != PacketType::Connect {
             return false;
         }
-        let Some(admission) = self.admission_mut().filter(|own| own.admitted.is_none()) else {
+        let Some(admission) = self.admission_mut().filter(|own| own.verdict.is_none()) else {
             return false;
         };
         // A malformed one is answered as it is without access.
@@ -118,7 +133,7 @@ impl Session {
         match verdict {
             Ok(admitted) => {
                 if let Some(admission) = self.admission_mut() {
-                    admission.admitted = Some(admitted);
+                    admission.verdict = Some(Ok(admitted));
                 }
                 self.phase = Phase::AwaitConnect;
             }
@@ -134,13 +149,13 @@ impl Session {
     /// still stands, and says so with [`Session::on_access_reviewed`].
     #[must_use]
     pub fn admitted(&self) -> Option<&Admitted> {
-        self.admission()?.admitted.as_ref()
+        self.admission()?.admitted()
     }
 
-    /// The guard's file was read again. The name still stands, or the session ends.
+    /// The file of the guard, or of the authorities, was read again. The name still stands, or the session ends.
     pub fn on_access_reviewed(&mut self, reading: u64, standing: Standing, wake: &mut Wake<'_>) {
-        let admitted = self.admission_mut().and_then(|own| own.admitted.as_mut());
-        let Some(admitted) = admitted else { return };
+        let verdict = self.admission_mut().and_then(|own| own.verdict.as_mut());
+        let Some(Ok(admitted)) = verdict else { return };
         admitted.reading = reading;
         if standing == Standing::Over {
             match self.phase {
@@ -154,13 +169,15 @@ impl Session {
 
     /// When what the device has proven ends to be true.
     pub(super) fn access_deadline(&self) -> Option<Instant> {
-        self.admission()?.admitted.as_ref()?.until
+        self.admission()?.admitted()?.until
     }
 
     /// Whether the upstream doesn't get the device's credentials: they were for this listener.
     pub(super) fn withholds(&self) -> bool {
-        self.admission().is_some_and(|own| {
-            own.rules.forwarding == Forwarding::Withheld || !self.plan.translator.is_plain()
+        self.admission().is_some_and(|own| match own.rules.forwarding {
+            Forwarding::Withheld => true,
+            Forwarding::Forwarded => !self.plan.translator.is_plain(),
+            Forwarding::NotAsked => false,
         })
     }
 
@@ -172,8 +189,12 @@ impl Session {
         }
     }
 
-    /// Holds the proven name against the client identifier, where the two are bound.
+    /// Refuses who was denied before its CONNECT, and holds the proven name against the client identifier, where the two
+    /// are bound.
     pub(super) fn check_identifier(&self, client_identifier: &str) -> Result<(), Refused> {
+        if let Some(Err(denied)) = self.admission().and_then(|own| own.verdict.as_ref()) {
+            return Err(Refused::new(refusal_of(*denied), code_of(*denied)));
+        }
         let Some((rules, admitted)) = self.proven() else { return Ok(()) };
         let other = rules.bind == Bind::ClientIdentifier && *admitted.name != *client_identifier;
         if other { Err(not_authorized(OTHER_IDENTIFIER)) } else { Ok(()) }
@@ -198,7 +219,7 @@ impl Session {
 
     fn proven(&self) -> Option<(&Rules, &Admitted)> {
         let admission = self.admission()?;
-        Some((&admission.rules, admission.admitted.as_ref()?))
+        Some((&admission.rules, admission.admitted()?))
     }
 }
 
@@ -219,7 +240,10 @@ fn refusal_of(denied: Denied) -> Refusal {
 fn code_of(denied: Denied) -> ReasonCode {
     match denied {
         Denied::Busy => ReasonCode::ServerBusy,
-        Denied::NothingShown => ReasonCode::NotAuthorized,
+        Denied::NothingShown
+        | Denied::NoCertificate
+        | Denied::CertificateNameless
+        | Denied::CertificateExpired => ReasonCode::NotAuthorized,
         _ => ReasonCode::BadUserNameOrPassword,
     }
 }

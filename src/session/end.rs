@@ -64,10 +64,11 @@ pub enum End {
     #[error("a packet with more properties than the limit")]
     PropertiesExceeded,
     /// What the device had proven of itself has ended to be true.
-    #[error("the device's token has expired")]
+    #[error("the device's token or certificate has expired")]
     AccessExpired,
-    /// The device's user or the key of its token is no longer in the listener's file.
-    #[error("the device's user, or the key of its token, is no longer there or another one")]
+    /// The device's user or the key of its token is no longer in the listener's file, or no authority of the listener vouches
+    /// for its certificate any more.
+    #[error("the device's user, key or authority is no longer there or another one")]
     AccessRevoked,
     /// The proxy is stopping.
     #[error("the proxy is stopping")]

@@ -11,17 +11,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::gate::Gate;
 use crate::session::{Session, SessionPlan};
 use crate::transport::{self, Arrival, Coming, ListenSocket, Load, Reception, Stream};
 use crate::upstream::Reach;
 
-use super::Post;
 use super::balance::Visitor;
 use super::connection::Connection;
 use super::crowd::{Crowd, Guest, TurnedAway};
+use super::entering;
 use super::handshake::Handshake;
 use super::state::{Place, ShardState};
+use super::{Doorkeeper, Post};
 
 /// Connections accepted before the shard's sessions get their turn again.
 const ACCEPTED_PER_TURN: usize = 64;
@@ -40,8 +40,8 @@ pub(crate) fn start(
     let receiving = receive(visitors, doors.clone(), state.clone());
     let mut tasks = vec![tokio::task::spawn_local(receiving)];
     for door in doors.iter() {
-        if let Some(gate) = &door.gate {
-            let watching = watch(gate.readings(), door.clone(), state.clone());
+        if let Some(readings) = door.readings() {
+            let watching = watch(readings, door.clone(), state.clone());
             tasks.push(tokio::task::spawn_local(watching));
         }
     }
@@ -64,15 +64,15 @@ pub(super) struct Door {
     pub(super) plan: Arc<SessionPlan>,
     pub(super) reception: Arc<Reception>,
     pub(super) upstream: Arc<Reach>,
-    pub(super) gate: Option<Arc<Gate>>,
+    pub(super) doorkeeper: Doorkeeper,
     pub(super) crowd: Option<Arc<Crowd>>,
-    /// The reading of the gate's file that the shard knows of.
+    /// The reading of the file that the doorkeeper goes by, as far as the shard knows.
     pub(super) reading: Cell<u64>,
 }
 
-/// Wakes the sessions when the gate's file was read again, so that each looks whether its device is still let in.
+/// Wakes the sessions when the doorkeeper's file was read again, so that each looks whether its device is still let in.
 async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<ShardState>) {
-    // An error means that the gate is gone, and with it whoever came through.
+    // An error means that the doorkeeper is gone, and with it whoever came through.
     while readings.changed().await.is_ok() {
         door.reading.set(*readings.borrow_and_update());
         state.wake_all();
@@ -81,9 +81,18 @@ async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<Sha
 
 impl Door {
     fn of(post: Post) -> (Rc<Self>, ListenSocket) {
-        let Post { name, socket, plan, reception, upstream, gate, crowd } = post;
+        let Post { name, socket, plan, reception, upstream, doorkeeper, crowd } = post;
         let reading = Cell::new(0);
-        (Rc::new(Self { name, plan, reception, upstream, gate, crowd, reading }), socket)
+        (Rc::new(Self { name, plan, reception, upstream, doorkeeper, crowd, reading }), socket)
+    }
+
+    /// The readings of the file that the doorkeeper goes by, if it does.
+    fn readings(&self) -> Option<watch::Receiver<u64>> {
+        match &self.doorkeeper {
+            Doorkeeper::Absent => None,
+            Doorkeeper::Gate(gate) => Some(gate.readings()),
+            Doorkeeper::Certificate(_) => self.reception.readings(),
+        }
     }
 
     /// Begins the session of a connection, for which there is room, or the handshake before it.
@@ -99,7 +108,7 @@ impl Door {
         state.seat(&place, guest);
         match coming {
             Coming::Tcp(stream) if self.reception.is_immediate() => {
-                let arrival = Arrival { stream: Stream::from(stream), peer };
+                let arrival = Arrival { stream: Stream::from(stream), peer, reading: 0 };
                 self.let_in(arrival, accepted, place, state);
             }
             coming => {
@@ -117,10 +126,14 @@ impl Door {
         place: Place,
         state: &Rc<ShardState>,
     ) {
-        let mut session = Session::new(self.plan.clone(), accepted);
-        if let Some(gate) = &self.gate {
-            session = session.with_access(gate.rules().clone());
-        }
+        let session = Session::new(self.plan.clone(), accepted);
+        let session = match &self.doorkeeper {
+            Doorkeeper::Absent => session,
+            Doorkeeper::Gate(gate) => session.with_access(gate.rules().clone()),
+            Doorkeeper::Certificate(rules) => {
+                session.with_verdict(rules.clone(), entering::by_certificate(&arrival, state))
+            }
+        };
         let connection = Connection::new(session, arrival, self.clone(), place, state);
         tokio::task::spawn_local(connection);
     }

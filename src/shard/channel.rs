@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use crate::transport::{self, DeviceCertificate, Over, Stream, first_of};
+use crate::transport::{self, Chain, DeviceCertificate, Over, Stream, first_of};
 
 use super::streams::Several;
 
@@ -61,6 +61,14 @@ impl Channel {
             Self::Tcp(_) => None,
             Self::Other(Other::One(over)) => over.certificate(),
             Self::Other(Other::Several(several)) => several.streams.certificate(),
+        }
+    }
+
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Other(Other::One(over)) => over.chain(),
+            Self::Other(Other::Several(several)) => several.streams.chain(),
         }
     }
 

@@ -59,7 +59,7 @@ impl Connection {
         place: Place,
         state: &Rc<ShardState>,
     ) -> Self {
-        let Arrival { stream, peer } = arrival;
+        let Arrival { stream, peer, .. } = arrival;
         let about = About { door, peer, since: Instant::now(), is_known: false };
         Self {
             session,

@@ -28,6 +28,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::access::Rules;
 use crate::config::Listener;
 use crate::gate::Gate;
 use crate::registry::Registry;
@@ -53,10 +54,21 @@ pub struct Post {
     pub reception: Arc<Reception>,
     /// Where they go.
     pub upstream: Arc<Reach>,
-    /// Who checks devices that come in; `None`: nobody.
-    pub gate: Option<Arc<Gate>>,
+    /// Who asks devices that come in.
+    pub doorkeeper: Doorkeeper,
     /// Who stands there, for all shards; `None`: any number may.
     pub crowd: Option<Arc<Crowd>>,
+}
+
+/// Who asks devices that come in who they are.
+#[derive(Debug, Clone)]
+pub enum Doorkeeper {
+    /// Nobody.
+    Absent,
+    /// The threads that check what CONNECT shows.
+    Gate(Arc<Gate>),
+    /// Nobody but TLS: the certificate says it.
+    Certificate(Arc<Rules>),
 }
 
 impl Post {
@@ -66,11 +78,11 @@ impl Post {
         listener: &Listener,
         reception: Arc<Reception>,
         upstream: Arc<Reach>,
-        gate: Option<Arc<Gate>>,
+        doorkeeper: Doorkeeper,
         socket: ListenSocket,
     ) -> Self {
         let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
-        Self { name, socket, plan, reception, upstream, gate, crowd: None }
+        Self { name, socket, plan, reception, upstream, doorkeeper, crowd: None }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
-use crate::transport::{DeviceCertificate, Stream};
+use crate::transport::{Chain, DeviceCertificate, Stream};
 
 use super::buffers::{Buffers, Output};
 use super::channel::Channel;
@@ -57,6 +57,11 @@ impl Peer {
     /// Waits until what was read is known not to be a repetition of what somebody else has sent.
     pub(crate) fn poll_confirmed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.stream.poll_confirmed(context)
+    }
+
+    /// The same with what leads to its authority.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        self.stream.chain()
     }
 
     /// Bytes that wait to be sent.

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use super::quic::{self, QuicServer};
 use super::tcp::{self, Listening};
 use super::tls::{Carrier, Renewal, ServerTls, TlsFault};
-use super::{Stream, proxy_protocol, websocket};
+use super::{Chain, Stream, proxy_protocol, websocket};
 use crate::config::{Address, Listener, ProxyHeader};
 
 /// How a listener's connections become byte streams.
@@ -40,6 +41,8 @@ pub struct Arrival {
     pub stream: Stream,
     /// Whose it is: where the PROXY protocol is spoken, whom the balancer names.
     pub peer: SocketAddr,
+    /// The reading of the listener's certificates and authorities that its handshake went by; 0 without TLS.
+    pub reading: u64,
 }
 
 impl Reception {
@@ -117,22 +120,41 @@ impl Reception {
         match (coming, &self.quic) {
             (Coming::Tcp(stream), _) => self.welcome_tcp(stream, peer).await,
             (Coming::Quic(incoming), Some(quic)) => {
-                let stream = quic.accept(*incoming).await?;
-                Ok(Arrival { stream: stream.into(), peer })
+                let (reading, stream) = quic.accept(*incoming).await?;
+                Ok(Arrival { stream: stream.into(), peer, reading })
             }
             (Coming::Quic(_), None) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
     async fn welcome_tcp(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Arrival> {
-        let stream = match &self.tls {
-            None => Stream::from(stream),
-            Some(tls) => Stream::from(tls.accept(stream).await?),
+        let (reading, stream) = match &self.tls {
+            None => (0, Stream::from(stream)),
+            Some(tls) => {
+                let (reading, stream) = tls.accept(stream).await?;
+                (reading, Stream::from(stream))
+            }
         };
         let stream = match &self.path {
             None => stream,
             Some(path) => websocket::accept(stream, path).await?.into(),
         };
-        Ok(Arrival { stream, peer })
+        Ok(Arrival { stream, peer, reading })
+    }
+
+    /// The number of the latest reading of certificates and authorities; `None`: there are none.
+    #[must_use]
+    pub fn readings(&self) -> Option<watch::Receiver<u64>> {
+        self.tls.as_ref().map(|tls| tls.readings())
+    }
+
+    /// Whether the listener's authorities still vouch for what the device has shown, and as of which reading.
+    #[must_use]
+    pub fn vouches_for(&self, chain: Option<&Chain>) -> (u64, bool) {
+        match (&self.tls, chain) {
+            (Some(tls), Some(chain)) => tls.vouches_for(chain),
+            // Without TLS there is nobody to vouch, and nothing to be asked.
+            _ => (0, false),
+        }
     }
 }

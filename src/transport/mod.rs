@@ -19,5 +19,5 @@ pub use quic::{Load, QuicEndpoints, QuicStream, QuicStreams};
 pub use stream::{Over, Stream, first_of, read};
 pub(crate) use tcp::prepare;
 pub use tcp::{ListenSocket, Listening};
-pub use tls::{DeviceCertificate, Renewal, TlsFault, Trigger};
+pub use tls::{Chain, DeviceCertificate, Renewal, TlsFault, Trigger};
 pub use websocket::WebSocket;

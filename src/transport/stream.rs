@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::{DeviceCertificate, QuicStream, WebSocket};
+use super::{Chain, DeviceCertificate, QuicStream, WebSocket};
 
 /// An open connection.
 #[derive(Debug)]
@@ -49,6 +49,15 @@ impl Stream {
         match self {
             Stream::Tcp(_) => None,
             Stream::Over(over) => over.certificate(),
+        }
+    }
+
+    /// The same with what leads to its authority.
+    #[must_use]
+    pub fn chain(&self) -> Option<Chain> {
+        match self {
+            Stream::Tcp(_) => None,
+            Stream::Over(over) => over.chain(),
         }
     }
 
@@ -121,10 +130,16 @@ impl Over {
     /// See [`Stream::certificate`].
     #[must_use]
     pub fn certificate(&self) -> Option<DeviceCertificate> {
+        self.chain()?.certificate()
+    }
+
+    /// See [`Stream::chain`].
+    #[must_use]
+    pub fn chain(&self) -> Option<Chain> {
         match self {
-            Over::Tls(stream) => DeviceCertificate::of(stream),
-            Over::WebSocket(stream) => stream.inner().certificate(),
-            Over::Quic(stream) => stream.certificate().map(|shown| DeviceCertificate::read(&shown)),
+            Over::Tls(stream) => Chain::of(stream),
+            Over::WebSocket(stream) => stream.inner().chain(),
+            Over::Quic(stream) => stream.chain(),
         }
     }
 

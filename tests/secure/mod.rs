@@ -60,6 +60,18 @@ impl Authority {
         let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(hosts).expect("names");
         params.distinguished_name = named(common_names);
+        self.sign(&params)
+    }
+
+    /// A device's certificate that ends with this second since 1970.
+    pub fn vouch_until(&self, common_name: &str, unix_s: u64) -> Papers {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name = named(&[common_name]);
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(unix_s);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Papers {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         Papers { certificate, key: key.serialize_pem() }
@@ -209,17 +221,22 @@ pub struct Said<'s> {
     pub listener: &'s str,
     pub scheme: &'s str,
     pub upstream: &'s str,
+    /// The dialects; `plain` where nothing is said.
+    pub from: &'s str,
+    pub to: &'s str,
 }
 
 /// A configuration in a folder.
 pub fn configure(folder: &Path, broker: SocketAddr, said: Said<'_>) -> Config {
-    let scheme = if said.scheme.is_empty() { "mqtt" } else { said.scheme };
+    let or = |said: &'_ str, default| if said.is_empty() { default } else { said.to_owned() };
+    let scheme = or(said.scheme, "mqtt".to_owned());
+    let [from, to] = [said.from, said.to].map(|dialect| or(dialect, "plain".to_owned()));
     let Said { shards, proxy, limits, listener, upstream, .. } = said;
     let shards = shards.max(1);
     let text = format!(
         "[proxy]\nshards = {shards}\n{proxy}\n[limits]\n{limits}\n\
-         [[upstream]]\nname = 'b'\ndialect = 'plain'\nurl = '{scheme}://localhost:{}'\n{upstream}\n\
-         [[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n{listener}\n",
+         [[upstream]]\nname = 'b'\ndialect = '{to}'\nurl = '{scheme}://localhost:{}'\n{upstream}\n\
+         [[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = '{from}'\nupstream = 'b'\n{listener}\n",
         broker.port()
     );
     let mut read = |lookup: config::Lookup<'_>| match lookup {

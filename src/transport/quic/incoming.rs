@@ -41,9 +41,9 @@ pub struct QuicServer {
     made: Mutex<Made>,
 }
 
-/// A configuration and what it was made of, which changes with the certificates.
+/// A configuration, and the reading of the certificates that it was made of.
 struct Made {
-    of: Arc<rustls::ServerConfig>,
+    reading: u64,
     config: Arc<ServerConfig>,
 }
 
@@ -58,7 +58,7 @@ impl QuicServer {
         tls: Arc<ServerTls>,
         quic: &ListenerQuic,
     ) -> Result<Self, TlsFault> {
-        let of = tls.current();
+        let (reading, of) = tls.current();
         let crypto = QuicServerConfig::try_from(of.clone()).map_err(|error| no_suite(&error))?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         let streams_max = 1 + u32::from(quic.streams_max);
@@ -73,22 +73,22 @@ impl QuicServer {
             early_data: quic.early_data,
             address_validation: quic.address_validation,
             endpoint: EndpointConfig::default(),
-            made: Mutex::new(Made { of, config: Arc::new(config) }),
+            made: Mutex::new(Made { reading, config: Arc::new(config) }),
         })
     }
 
-    /// What new connections use. It was made when the certificates were read the last time.
-    fn config(&self) -> io::Result<Arc<ServerConfig>> {
-        let tls = self.tls.current();
+    /// What new connections use. It was made when the certificates were read the last time, which has this number.
+    fn config(&self) -> io::Result<(u64, Arc<ServerConfig>)> {
+        let (reading, tls) = self.tls.current();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&made.of, &tls) {
-            let crypto = QuicServerConfig::try_from(tls.clone()).map_err(io::Error::other)?;
+        if made.reading != reading {
+            let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
             // The keys of tokens stay: whoever has shown its address needn't do it again.
             let mut config = ServerConfig::clone(&made.config);
             config.crypto = Arc::new(crypto);
-            *made = Made { of: tls, config: Arc::new(config) };
+            *made = Made { reading, config: Arc::new(config) };
         }
-        Ok(made.config.clone())
+        Ok((reading, made.config.clone()))
     }
 
     /// Begins to hear a shard's socket. It has to be called on the shard.
@@ -98,7 +98,7 @@ impl QuicServer {
     pub fn listen(&self, socket: UdpSocket, shard: usize, shards: usize) -> io::Result<Endpoint> {
         let mut endpoint = self.endpoint.clone();
         endpoint.cid_generator(move || Box::new(OfShard::new(shard, shards)));
-        let config = ServerConfig::clone(&*self.config()?);
+        let config = ServerConfig::clone(&*self.config()?.1);
         Endpoint::new(endpoint, Some(config), socket, Arc::new(TokioRuntime))
     }
 
@@ -116,9 +116,14 @@ impl QuicServer {
         }
     }
 
-    /// Shakes hands and waits for the device's first stream. The caller bounds the time, and may drop the future.
-    pub(in crate::transport) async fn accept(&self, incoming: Incoming) -> io::Result<QuicStream> {
-        let connecting = incoming.accept_with(self.config()?)?;
+    /// Shakes hands and waits for the device's first stream; with the number of the reading of the certificates that this went
+    /// by. The caller bounds the time, and may drop the future.
+    pub(in crate::transport) async fn accept(
+        &self,
+        incoming: Incoming,
+    ) -> io::Result<(u64, QuicStream)> {
+        let (reading, config) = self.config()?;
+        let connecting = incoming.accept_with(config)?;
         let (connection, confirmed) = match self.early_data {
             EarlyData::Off => (connecting.await?, None),
             EarlyData::Connect => match connecting.into_0rtt() {
@@ -128,6 +133,6 @@ impl QuicServer {
         };
         let (send, receive) = connection.accept_bi().await?;
         let confirmed = confirmed.filter(|_| receive.is_0rtt());
-        Ok(QuicStream::new(connection, send, receive, confirmed))
+        Ok((reading, QuicStream::new(connection, send, receive, confirmed)))
     }
 }

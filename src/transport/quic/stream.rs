@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use quinn::{Connection, RecvStream, SendStream, ZeroRttAccepted};
 use rustls::pki_types::CertificateDer;
 
+use crate::transport::Chain;
+
 /// The first stream of a connection. The connection is closed when this is dropped.
 pub struct QuicStream {
     connection: Connection,
@@ -48,10 +50,10 @@ impl QuicStream {
         SocketAddr::new(self.connection.local_ip().unwrap_or(any), 0)
     }
 
-    /// The peer's certificate, if it has shown one.
-    pub(in crate::transport) fn certificate(&self) -> Option<CertificateDer<'static>> {
+    /// The peer's certificate, if it has shown one, and those that lead to its authority.
+    pub(in crate::transport) fn chain(&self) -> Option<Chain> {
         let shown = self.connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>();
-        shown.ok()?.into_iter().next()
+        Some(Chain::new(*shown.ok()?))
     }
 
     /// Waits until what was read is known not to be a repetition.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use quinn::{ConnectionError, ReadError, RecvStream, SendStream};
 
 use super::stream::QuicStream;
-use crate::transport::DeviceCertificate;
+use crate::transport::{Chain, DeviceCertificate};
 
 type Accepting = Pin<Box<dyn Future<Output = Result<(SendStream, RecvStream), ConnectionError>>>>;
 
@@ -55,7 +55,13 @@ impl QuicStreams {
     /// What the device has shown.
     #[must_use]
     pub fn certificate(&self) -> Option<DeviceCertificate> {
-        self.first.certificate().map(|shown| DeviceCertificate::read(&shown))
+        self.chain()?.certificate()
+    }
+
+    /// The same with what leads to its authority.
+    #[must_use]
+    pub fn chain(&self) -> Option<Chain> {
+        self.first.chain()
     }
 
     /// Waits until what was read is known not to be a repetition.

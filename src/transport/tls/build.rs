@@ -40,13 +40,21 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
+/// What handshakes with devices use.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) config: Arc<ServerConfig>,
+    /// Who says whether a device's certificate is good: also later, of one that was shown before.
+    pub(super) clients: Arc<dyn ClientCertVerifier>,
+}
+
 /// Each one has keys of its own for session tickets: whom the new files no longer trust can't come back with a ticket
 /// of the old ones. Early data stays off, as it is by default, unless the listener takes it.
 pub(super) fn server(
     tls: &ListenerTls,
     carrier: Carrier,
     folder: &Path,
-) -> Result<ServerConfig, TlsFault> {
+) -> Result<Serving, TlsFault> {
     let provider = provider();
     let keys: Result<Vec<_>, _> = tls
         .certificates
@@ -56,7 +64,7 @@ pub(super) fn server(
     let clients = client_verifier(&tls.client_certificates, folder, &provider)?;
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions(tls.version_min, carrier))?
-        .with_client_cert_verifier(clients)
+        .with_client_cert_verifier(clients.clone())
         .with_cert_resolver(Arc::new(ByName::new(keys?)));
     if let Carrier::Quic(_) = carrier {
         config.alpn_protocols = vec![ALPN.to_vec()];
@@ -71,7 +79,7 @@ pub(super) fn server(
             config.max_early_data_size = u32::MAX;
         }
     }
-    Ok(config)
+    Ok(Serving { config: Arc::new(config), clients })
 }
 
 fn client_verifier(

@@ -1,7 +1,8 @@
 //! TLS on both sides: what handshakes use at the moment, and how that changes while the proxy runs.
 //!
 //! Certificates are read again when their files change, or when somebody asks. If the new files are no good, the old
-//! ones stay. Connections that are open keep what they began with.
+//! ones stay. Connections that are open keep what they began with; whether a device's certificate would still be good can
+//! be asked.
 //!
 //! Invariant: there is always a configuration that works, and nothing here switches verification off.
 
@@ -16,17 +17,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{ClientConfig, ServerConfig};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::config::{Address, EarlyData, ListenerTls, UpstreamTls};
 
 pub use files::TlsFault;
 pub use renewal::{Renewal, Trigger};
-pub use subject::DeviceCertificate;
+pub use subject::{Chain, DeviceCertificate};
 
+use build::Serving;
 use renewal::Current;
 
 /// What carries TLS.
@@ -45,7 +48,7 @@ pub(super) struct ServerTls {
     tls: ListenerTls,
     carrier: Carrier,
     folder: PathBuf,
-    current: Current<ServerConfig>,
+    current: Current<Serving>,
 }
 
 impl ServerTls {
@@ -62,14 +65,37 @@ impl ServerTls {
         Ok(Self { listener, tls, carrier, folder, current })
     }
 
-    /// What the next handshake uses.
-    pub(super) fn current(&self) -> Arc<ServerConfig> {
-        self.current.get()
+    /// What the next handshake uses, and the number of the reading of the files that it is of.
+    pub(super) fn current(&self) -> (u64, Arc<ServerConfig>) {
+        let (reading, serving) = self.current.get();
+        (reading, serving.config.clone())
     }
 
-    /// The server's side of a handshake. The caller bounds the time.
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        TlsAcceptor::from(self.current.get()).accept(stream).await.map(TlsStream::Server)
+    /// The server's side of a handshake, and the number of the reading of the files that it went by. The caller bounds the
+    /// time.
+    pub(super) async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> io::Result<(u64, TlsStream<TcpStream>)> {
+        let (reading, config) = self.current();
+        let stream = TlsAcceptor::from(config).accept(stream).await?;
+        Ok((reading, TlsStream::Server(stream)))
+    }
+
+    /// The number of the latest reading of the files.
+    pub(super) fn readings(&self) -> watch::Receiver<u64> {
+        self.current.readings()
+    }
+
+    /// Whether the authorities of the moment vouch for a certificate that was shown, and as of which reading. Costs what it
+    /// costs in a handshake: a signature or several.
+    pub(super) fn vouches_for(&self, chain: &Chain) -> (u64, bool) {
+        let (reading, serving) = self.current.get();
+        let Some((own, others)) = chain.certificates().split_first() else {
+            return (reading, false);
+        };
+        let verdict = serving.clients.verify_client_cert(own, others, UnixTime::now());
+        (reading, verdict.is_ok())
     }
 }
 
@@ -104,7 +130,7 @@ impl ClientTls {
 
     /// What the next handshake uses.
     pub(super) fn current(&self) -> Arc<ClientConfig> {
-        self.current.get()
+        self.current.get().1
     }
 
     /// The name that the broker's certificate has to have.
@@ -114,7 +140,7 @@ impl ClientTls {
 
     /// The client's side of a handshake. The caller bounds the time.
     pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let connector = TlsConnector::from(self.current.get());
+        let connector = TlsConnector::from(self.current.get().1);
         connector.connect(self.name.clone(), stream).await.map(TlsStream::Client).map_err(explain)
     }
 }

@@ -3,12 +3,17 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use super::{ClientTls, ServerTls, TlsFault, build, files};
 
 /// What the next handshake uses, and of which files it was made.
 #[derive(Debug)]
 pub(super) struct Current<C> {
-    config: RwLock<Arc<C>>,
+    /// With the number of the reading that it is of.
+    config: RwLock<(u64, Arc<C>)>,
+    /// The number of the latest reading; it changes after the configuration.
+    readings: watch::Sender<u64>,
     /// Of the files as they were last seen, good or not: a fault is told once.
     seen: Mutex<u64>,
 }
@@ -31,11 +36,25 @@ enum Outcome {
 
 impl<C> Current<C> {
     pub(super) fn new(config: C, seen: u64) -> Self {
-        Self { config: RwLock::new(Arc::new(config)), seen: Mutex::new(seen) }
+        let config = RwLock::new((0, Arc::new(config)));
+        Self { config, readings: watch::Sender::new(0), seen: Mutex::new(seen) }
     }
 
-    pub(super) fn get(&self) -> Arc<C> {
+    /// The number of the reading, and what came of it.
+    pub(super) fn get(&self) -> (u64, Arc<C>) {
         self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn readings(&self) -> watch::Receiver<u64> {
+        self.readings.subscribe()
+    }
+
+    fn replace(&self, config: C) {
+        let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        let reading = current.0 + 1;
+        *current = (reading, Arc::new(config));
+        drop(current);
+        self.readings.send_replace(reading);
     }
 
     fn renew(
@@ -51,7 +70,7 @@ impl<C> Current<C> {
         *seen = found;
         match build() {
             Ok(config) => {
-                *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+                self.replace(config);
                 Outcome::Renewed
             }
             Err(fault) => Outcome::Refused(fault),
