@@ -194,3 +194,46 @@ fn attack_20_sessions_end_when_nobody_vouches_for_their_certificate_any_more() {
     assert!(ends(&mut its_broker));
     ping(&mut of_the_new, &mut broker);
 }
+
+const DIALECT: &str = r#"
+name = "own"
+mqtt = ["3.1.1"]
+[variables]
+tenant = { punctuation = "-" }
+[connect]
+client_id   = "{device}"
+certificate = "{tenant}.{device}"
+[[topic]]
+kind     = "telemetry"
+from     = "device"
+template = "{tenant}/{device}/up"
+[[topic]]
+kind     = "command"
+from     = "cloud"
+template = "{tenant}/{device}/down"
+"#;
+
+/// No tenant is configured: each device's certificate says its own.
+#[test]
+fn attack_18_the_dialect_reads_tenant_and_device_in_the_certificate() {
+    let (folder, authority) = (folder(), Authority::new("authority"));
+    let devices = Authority::new("devices");
+    authority.vouch(&["localhost"], &[]).write(folder.path(), "server");
+    fs::write(folder.path().join("devices.pem"), &devices.pem).expect("written");
+    fs::write(folder.path().join("own.toml"), DIALECT).expect("written");
+    let listener = format!("{TLS}{CERTIFICATE}bind = 'common_name'");
+    let said =
+        Said { listener: &listener, from: "./own.toml", to: "./own.toml", ..Said::default() };
+    let stage = Stage::new(folder, said);
+    let place = Place { stage, authority, devices };
+    let mut device = place.device(&["acme.d"]);
+    let mut broker = place.stage.join(&mut device);
+    // Of three messages the middle one is refused, and the others go on.
+    device
+        .write_all(b"\x30\x0b\0\x09acme/d/up\x30\x0b\0\x09evil/d/up\x30\x0c\0\x09acme/d/upX")
+        .expect("sent");
+    device.flush().expect("sent");
+    expect(&mut broker, b"\x30\x0b\0\x09acme/d/up\x30\x0c\0\x09acme/d/upX");
+    assert!(place.comes(&mut place.device(&["acme.e"]), &of("d")).is_none());
+    assert!(place.comes(&mut place.device(&["d"]), &of("d")).is_none());
+}

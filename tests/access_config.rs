@@ -224,3 +224,49 @@ fn a_file_that_is_missing_empty_or_malformed_starts_nothing() {
     assert!(of("").starts_with("keys.pem: has no key"), "{}", of(""));
     assert!(of("-----BEGIN PUBLIC KEY-----\n").starts_with("keys.pem:1: begins"));
 }
+
+/// What stands in a certificate isn't a device's to choose.
+#[test]
+fn a_dialect_that_reads_certificates_needs_no_configured_place() {
+    let dialect = |certificate: &str| {
+        format!(
+            "name = 'own'\nmqtt = ['3.1.1']\n[variables]\ntenant = {{ punctuation = '-' }}\n[connect]\n{certificate}\n\
+             [[topic]]\nkind = 'telemetry'\nfrom = 'device'\ntemplate = '{{tenant}}/{{device}}/up'\n\
+             [[topic]]\nkind = 'command'\nfrom = 'cloud'\ntemplate = '{{tenant}}/{{device}}/down'\n"
+        )
+    };
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
+    let (certificate, key) = (pem("CERTIFICATE"), pem("PRIVATE KEY"));
+    let listener = tls("client_ca = 'x.pem'").replace("'plain'", "'./own.toml'");
+    let told = |connect: &str, access: &str| {
+        let (dialect, users) = (dialect(connect), user("ann", "hunter2"));
+        let files = [
+            ("x.pem", &*certificate),
+            ("x.key", &*key),
+            ("own.toml", &*dialect),
+            ("users.txt", &*users),
+        ];
+        told(&files, &listener, "dialect = './own.toml'", access)
+    };
+    let both = "certificate = '{tenant}.{device}'";
+    let access = "certificate = 'common_name'\nbind = 'common_name'";
+    assert_eq!(told(both, access), "");
+    for (connect, access, expected) in [
+        ("client_id = '{device}'", access, "they could choose `tenant`"),
+        ("client_id = '{device}'\ncertificate = '{device}'", access, "they could choose `tenant`"),
+        (
+            "client_id = '{device}'\ncertificate = '{tenant}'",
+            access,
+            "no certificate of own has it; write `{device}` into its `certificate`",
+        ),
+        // A password proves nothing of what the certificate says: devices may have none.
+        (
+            "client_id = '{device}'\ncertificate = '{tenant}.{device}'",
+            "passwords = 'users.txt'\nbind = 'username'",
+            "they could choose `tenant`",
+        ),
+    ] {
+        let told = told(connect, access);
+        assert!(told.contains(expected), "{told}\ninstead of\n{expected}");
+    }
+}

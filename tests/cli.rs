@@ -314,3 +314,46 @@ fn the_readme_shows_what_explain_prints() {
         }
     }
 }
+
+const READS_CERTIFICATES: &str = r#"
+name = "own"
+mqtt = ["3.1.1"]
+[variables]
+tenant = { punctuation = "-" }
+[connect]
+client_id   = "{device}"
+certificate = "{tenant}.{device}"
+[[topic]]
+kind     = "telemetry"
+from     = "device"
+template = "{tenant}/{device}/up"
+[[topic]]
+kind     = "command"
+from     = "cloud"
+template = "{tenant}/{device}/down"
+"#;
+
+#[test]
+fn explain_keeps_to_what_the_certificate_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = folder.path().join("own.toml");
+    std::fs::write(&table, READS_CERTIFICATES).expect("written");
+    let table = table.display().to_string();
+    let explain = |more: &[&str]| {
+        let mut arguments = vec!["explain", "--from", &table, "--to", &table];
+        arguments.extend(["--certificate", "acme.77"]);
+        arguments.extend(more);
+        interlingua(&arguments)
+    };
+    let text = succeeds(&explain(&["--topic", "acme/77/up"]));
+    assert!(text.contains("out      own topic acme/77/up"), "{text}");
+    let text = succeeds(&explain(&["--topic", "evil/77/up"]));
+    assert!(text.contains("refused  access_denied"), "{text}");
+    let text = succeeds(&explain(&["--direction", "subscribe", "--topic", "acme/#"]));
+    assert!(
+        text.contains("own      device 77") && text.contains("out      filter acme/77/down"),
+        "{text}"
+    );
+    let text = fails(&explain(&["--topic", "acme/77/up", "--client-id", "78"]), 1);
+    assert!(text.contains("--certificate would be refused: access_denied"), "{text}");
+}

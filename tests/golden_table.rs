@@ -21,7 +21,7 @@ use interlingua::payload::body::{CommandTemplate, RawBytes, ReportKey};
 use interlingua::session::{self, OnRefusal, Session, SessionLimits, SessionPlan, Tally, Wake};
 use interlingua::translate::{
     BinaryRule, CommandRule, Explanation, Identity, IdentityTable, Incoming, KeyedRule, Memory,
-    PayloadOptions, PrefixRule, ReportRule, Scratch, Sent, SessionNames, Side, StateRule,
+    PayloadOptions, PrefixRule, ReportRule, Scratch, Sent, SessionNames, Shown, Side, StateRule,
     Translator, Way, compile, explain,
 };
 use serde_json::{Map, Value};
@@ -536,7 +536,8 @@ fn judge(pair: &Pair, example: &Example) -> Result<Verdict, String> {
                 // An explanation is of one message alone.
                 return verdict(&outcome, example);
             }
-            let explanation = explain(&translator, *way, &incoming(message), &mut then());
+            let explanation =
+                explain(&translator, *way, &incoming(message), &mut Memory::default(), &mut then());
             let told = explained(&explanation, message);
             if told != outcome {
                 return Err(format!("the live path gives {outcome:?}, the explanation {told:?}"));
@@ -575,7 +576,12 @@ fn filtered(translator: &Translator, filter: &str, names: &SessionNames) -> Outc
 
 fn connected(translator: &Translator, client_id: &str, user_name: &str, password: &str) -> Outcome {
     let plan = translator
-        .connect(client_id, Some(user_name), Some(password.as_bytes()))
+        .connect(&Shown {
+            client_identifier: client_id,
+            user_name: Some(user_name),
+            password: Some(password.as_bytes()),
+            certificate: None,
+        })
         .expect("a CONNECT that passes")
         .expect("a pair of dialects");
     let leaks = plan.password.is_some_and(|upstream| upstream.is(password.as_bytes()));
@@ -789,8 +795,13 @@ fn a_live_session_agrees_with_explain() {
             if !example.before.is_empty() {
                 continue;
             }
-            let explanation =
-                explain(&translator(pair, example), *way, &incoming(message), &mut then());
+            let explanation = explain(
+                &translator(pair, example),
+                *way,
+                &incoming(message),
+                &mut Memory::default(),
+                &mut then(),
+            );
             let wanted = explanation
                 .outcome
                 .map(|messages| messages.iter().map(explained_message).collect::<Vec<Message>>());

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use interlingua::access::{
     Bind, Credentials, Denied, Devices, Forwarding, Password, Rules, Users, Witness, line_of,
 };
+use interlingua::dialect::parse;
 use interlingua::mqtt::{
     Connack, Connect, Properties, Property, Publish, Qos, ReasonCode, Version, Will, next_packet,
 };
 use interlingua::session::{
     Admitted, End, OnRefusal, Session, SessionLimits, SessionPlan, Standing,
 };
-use interlingua::translate::{Identity, Reason, Translator, Way};
+use interlingua::translate::{Identity, Reason, Side, Translator, Way};
 use script::packets::{connack, connect, connect_of, properties, publish, publish_of, subscribe};
 use script::pairs::{prefix, side, translator};
 use script::run::{Peer, Run};
@@ -564,4 +565,90 @@ fn a_certificate_that_is_withdrawn_before_connect_ends_the_connection_silently()
     review(&mut talk, 2, Standing::Over);
     assert_eq!(talk.run.session.end(), Some(End::AccessRevoked));
     assert!(talk.run.take(Peer::Device).is_empty() && talk.run.take(Peer::Upstream).is_empty());
+}
+
+/// A dialect that reads the certificate: its tenant is the session's own, like its device.
+const CERTIFIED: &str = r#"
+name = "certified"
+mqtt = ["3.1.1", "5"]
+[variables]
+tenant = { punctuation = "-" }
+[connect]
+client_id   = "{device}"
+certificate = "{tenant}.{device}"
+[[topic]]
+kind     = "telemetry"
+from     = "device"
+template = "{tenant}/{device}/up"
+[[topic]]
+kind     = "command"
+from     = "cloud"
+template = "{tenant}/{device}/down"
+"#;
+
+fn certified() -> Translator {
+    let side = || Side::new(Arc::new(parse("t.toml", CERTIFIED).unwrap()));
+    translator(side(), side(), Identity::Same)
+}
+
+/// What TLS has verified, and what the proven name is.
+fn with_certificate(rules: &Rules, certificate: Option<&str>) -> Talk {
+    let rules = Arc::new(rules.clone());
+    Talk::with(certified(), Version::V311, |session| {
+        let session = session.with_verdict(rules, Ok(admitted("acme.77", None)));
+        certificate.into_iter().fold(session, |session, name| session.with_certificate(name.into()))
+    })
+}
+
+#[test]
+fn attack_18_a_session_is_bound_by_what_its_dialect_reads_in_the_certificate() {
+    let rules = Rules { bind: Bind::Certificate, ..BY_CERTIFICATE };
+    let mut talk = with_certificate(&rules, Some("acme.77"));
+    talk.says(&connect(of("77")));
+    let now = talk.run.now;
+    talk.run.wake(|session, _| session.on_upstream_open(now)).unwrap();
+    talk.hears(&connack(Version::V311, ReasonCode::Success));
+    talk.run.take(Peer::Upstream);
+    assert_eq!(talk.publishes("acme/77/up").as_deref(), Some("acme/77/up"));
+    for topic in ["evil/77/up", "acme/78/up"] {
+        assert!(talk.publishes(topic).is_none() && talk.was_denied, "{topic}");
+    }
+    talk.run.take(Peer::Device);
+    assert!(!talk.asks("evil/77/down"));
+    assert!(talk.asks("acme/77/down"));
+    assert_eq!(talk.delivers("acme/77/down", b"1").as_deref(), Some("acme/77/down"));
+    assert!(talk.delivers("evil/77/down", b"1").is_none() && talk.was_denied);
+}
+
+#[test]
+fn attack_17_a_connect_that_contradicts_its_certificate_is_refused() {
+    let rules = Rules { bind: Bind::Certificate, ..BY_CERTIFICATE };
+    for (certificate, client_identifier) in [
+        (Some("acme.77"), "78"),
+        (Some("acme"), "77"),
+        (Some(""), "77"),
+        // Another one than was proven, or none: it was never handed on. The door stays closed.
+        (Some("evil.77"), "77"),
+        (None, "77"),
+    ] {
+        let mut talk = with_certificate(&rules, certificate);
+        talk.says(&connect(of(client_identifier)));
+        assert_eq!(
+            talk.connack(),
+            ReasonCode::NotAuthorized,
+            "{certificate:?} {client_identifier}"
+        );
+        assert!(talk.run.take(Peer::Upstream).is_empty());
+    }
+}
+
+/// Also where nobody asks who comes: a dialect that reads certificates believes them.
+#[test]
+fn a_certificate_counts_without_access_too() {
+    let mut talk = Talk::with(certified(), Version::V311, |session| {
+        session.with_certificate("acme.77".into())
+    });
+    talk.says(&connect(of("78")));
+    assert_eq!(talk.connack(), ReasonCode::NotAuthorized);
+    assert_eq!(talk.denied(Way::Up), 1);
 }

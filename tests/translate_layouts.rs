@@ -118,7 +118,7 @@ fn pair(device: Side, upstream: Side) -> Translator {
 fn told(translator: &Translator, way: Way, topic_name: &str, payload: &str) -> Explanation {
     let payload = payload.as_bytes();
     let message = Incoming { topic_name, payload, qos: Qos::AtLeastOnce, retain: false };
-    explain(translator, way, &message, &mut Scratch::at(RECEIVED, 17))
+    explain(translator, way, &message, &mut Memory::default(), &mut Scratch::at(RECEIVED, 17))
 }
 
 /// What goes out: topics, payloads and notes, or the reason why nothing does.

@@ -6,7 +6,7 @@ use interlingua::dialect::builtin;
 use interlingua::mqtt::Qos;
 use interlingua::translate::{
     ConnectRefusal, Identity, IdentityTable, Incoming, Memory, Note, PrefixRule, Reason, Scratch,
-    SessionNames, Side, Translator, Way, compile,
+    SessionNames, Shown, Side, Translator, Way, compile,
 };
 
 fn side(dialect: &str, values: &[(&str, &str)]) -> Side {
@@ -396,58 +396,67 @@ fn response_topics_find_back() {
     );
 }
 
+fn shown<'s>(
+    client_identifier: &'s str,
+    user_name: Option<&'s str>,
+    password: Option<&'s [u8]>,
+) -> Shown<'s> {
+    Shown { client_identifier, user_name, password, certificate: None }
+}
+
 #[test]
 fn connect_says_who_the_device_is_under_the_upstreams_names() {
     let translator = thingscale_to_omnicore();
-    let plan = translator.connect("dev1_a", Some("U000001"), Some(b"TOK")).unwrap().unwrap();
+    let plan =
+        translator.connect(&shown("dev1_a", Some("U000001"), Some(b"TOK"))).unwrap().unwrap();
     assert_eq!(plan.client_identifier, "subscriptions/acme-sub/registries/plant/devices/ddev1");
     assert_eq!(plan.user_name.as_deref(), Some("unused"));
     assert!(plan.password.is_none(), "the device's password is not the upstream's");
     assert_eq!(plan.names, names("dev1", "ddev1"));
-    let plan = translator.connect("", None, None).unwrap().unwrap();
+    let plan = translator.connect(&shown("", None, None)).unwrap().unwrap();
     assert_eq!((plan.client_identifier.as_str(), plan.names), ("", SessionNames::default()));
     assert!(matches!(
-        translator.connect("dev1_a", None, Some(b"TOL")),
+        translator.connect(&shown("dev1_a", None, Some(b"TOL"))),
         Err(ConnectRefusal::Credentials(_))
     ));
     assert!(matches!(
-        translator.connect("a/+", None, None),
+        translator.connect(&shown("a/+", None, None)),
         Err(ConnectRefusal::ClientIdentifier(_))
     ));
 
     let text = "device,upstream,access_key\n1085266243,XID,KEY\n";
     let identity = Identity::Table(IdentityTable::parse(text).unwrap());
     let translator = pair("thingscale", THINGSCALE, "xyte", &[], identity);
-    let plan = translator.connect("1085266243_ab12", None, None).unwrap().unwrap();
+    let plan = translator.connect(&shown("1085266243_ab12", None, None)).unwrap().unwrap();
     assert_eq!((plan.client_identifier.as_str(), plan.user_name.as_deref()), ("XID", Some("XID")));
     assert!(
         plan.password.is_some_and(|password| password.is(b"KEY")),
         "the table holds the device's own key"
     );
     assert!(matches!(
-        translator.connect("999_x", None, None),
+        translator.connect(&shown("999_x", None, None)),
         Err(ConnectRefusal::ClientIdentifier(_))
     ));
 
     let translator = pair("omnicore", OMNICORE, "thingscale", THINGSCALE, Identity::Same);
     let plan = translator
-        .connect(
+        .connect(&shown(
             "subscriptions/acme-sub/registries/plant/devices/lamp1",
             Some("unused"),
             Some(b"a.b.c"),
-        )
+        ))
         .unwrap()
         .unwrap();
     assert_eq!(plan.client_identifier, "lamp1");
     assert!(plan.password.is_some_and(|password| password.is(b"TOK")));
     let long = format!("subscriptions/acme-sub/registries/plant/devices/{}", "x".repeat(24));
     assert!(matches!(
-        translator.connect(&long, None, None),
+        translator.connect(&shown(&long, None, None)),
         Err(ConnectRefusal::ClientIdentifier(_))
     ));
     let elsewhere = "subscriptions/acme-sub/registries/other/devices/lamp1";
     assert!(matches!(
-        translator.connect(elsewhere, None, None),
+        translator.connect(&shown(elsewhere, None, None)),
         Err(ConnectRefusal::ClientIdentifier(_))
     ));
 }
@@ -505,5 +514,5 @@ fn plain_to_plain_changes_nothing() {
         ["$share/g/#"]
     );
     assert_eq!(translator.response_topic(Way::Up, "a/b", &Memory::default()).unwrap(), "a/b");
-    assert!(translator.connect("x", None, None).unwrap().is_none());
+    assert!(translator.connect(&shown("x", None, None)).unwrap().is_none());
 }

@@ -8,7 +8,8 @@ use interlingua::dialect::{
 };
 use interlingua::mqtt::Qos;
 use interlingua::translate::{
-    Explanation, Identity, Incoming, Reason, Scratch, Side, Translator, Way, compile, explain,
+    Explanation, Identity, Incoming, Memory, Reason, Scratch, Side, Translator, Way, compile,
+    explain,
 };
 
 /// Values for whatever variables a dialect has; those that it doesn't have are left out.
@@ -40,7 +41,7 @@ fn pair(from: Side, to: Side) -> Translator {
 
 fn told(translator: &Translator, way: Way, topic_name: &str, payload: &[u8]) -> Explanation {
     let message = Incoming { topic_name, payload, qos: Qos::AtLeastOnce, retain: false };
-    explain(translator, way, &message, &mut Scratch::default())
+    explain(translator, way, &message, &mut Memory::default(), &mut Scratch::default())
 }
 
 fn sent(translator: &Translator, topic_name: &str) -> Result<String, Reason> {

@@ -16,6 +16,8 @@ pub struct Rules {
 pub enum Bind {
     /// The device's name in its dialect, as its client identifier says it.
     Device,
+    /// What the device's dialect reads in its certificate, the device's name among it.
+    Certificate,
     /// The client identifier, all of it.
     ClientIdentifier,
     /// Anything: who is known may be every device.

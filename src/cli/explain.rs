@@ -13,8 +13,8 @@ use crate::document::list_words;
 use crate::mqtt::{Qos, topic};
 use crate::session::{SessionLimits, SessionPlan};
 use crate::translate::{
-    ConnectRefusal, Explanation, FilterPlan, Incoming, Refusal, Scratch, SessionNames, Translator,
-    Way, explain,
+    ConnectRefusal, Explanation, FilterPlan, Incoming, Memory, Refusal, Scratch, SessionNames,
+    Shown, Translator, Way, explain,
 };
 
 use super::arguments::PairArguments;
@@ -52,6 +52,9 @@ pub(crate) struct Explain {
     /// The device's client identifier; a wildcard stands for its own device
     #[arg(long, value_name = "ID", default_value = "")]
     client_id: String,
+    /// The common name of the device's certificate, for dialects that read it; the session is then kept to what it says
+    #[arg(long, value_name = "NAME")]
+    certificate: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -105,7 +108,12 @@ impl Explain {
             Incoming { topic_name: &self.topic, payload: &payload, qos, retain: self.retain };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let received_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let mut explanation = explain(translator, way, &message, &mut Scratch::at(received_ms, 1));
+        let mut memory = match self.certificate {
+            Some(_) => self.own(translator)?.1,
+            None => Memory::default(),
+        };
+        let scratch = &mut Scratch::at(received_ms, 1);
+        let mut explanation = explain(translator, way, &message, &mut memory, scratch);
         if let Err(refusal) = pair.check_topic(&self.topic) {
             explanation.outcome = Err(refusal);
         }
@@ -158,6 +166,26 @@ impl Explain {
         }
     }
 
+    /// The session's own names, and what it is kept to.
+    fn own(&self, translator: &Translator) -> anyhow::Result<(SessionNames, Memory)> {
+        let client_identifier = &self.client_id;
+        let certificate = self.certificate.as_deref();
+        let shown = Shown { client_identifier, certificate, ..Shown::default() };
+        let mut memory = Memory::default();
+        let plan = match translator.connect(&shown) {
+            Ok(plan) => plan,
+            Err(ConnectRefusal::Certificate(refusal)) => {
+                bail!("--certificate would be refused: {refusal}")
+            }
+            Err(refused) => bail!("--client-id would be refused: {}", refused.refusal()),
+        };
+        let Some(plan) = plan else { return Ok((SessionNames::default(), memory)) };
+        if certificate.is_some() {
+            memory.keep_to(&plan);
+        }
+        Ok((plan.names, memory))
+    }
+
     fn subscribe(&self, pair: &Pair) -> anyhow::Result<()> {
         if !topic::is_valid_filter(&self.topic) {
             bail!(
@@ -165,16 +193,9 @@ impl Explain {
             );
         }
         let translator = pair.translator();
-        let names = match translator.connect(&self.client_id, None, None) {
-            Ok(plan) => plan.map(|plan| plan.names).unwrap_or_default(),
-            Err(
-                ConnectRefusal::ClientIdentifier(refusal) | ConnectRefusal::Credentials(refusal),
-            ) => {
-                bail!("--client-id would be refused: {refusal}")
-            }
-        };
-        let outcome =
-            pair.check_topic(&self.topic).and_then(|()| translator.filter(&self.topic, &names));
+        let (names, memory) = self.own(translator)?;
+        let filter = || translator.filter_within(&self.topic, &names, &memory);
+        let outcome = pair.check_topic(&self.topic).and_then(|()| filter());
         if self.json {
             writeln!(
                 std::io::stdout(),

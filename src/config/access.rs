@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Bind, Devices, Forwarding, Rules};
-use crate::dialect::{Form, Kind, Part, Role};
+use crate::dialect::{Form, Kind, Part, Role, TextTemplate};
 use crate::document::{Located, Table};
 use crate::translate::Side;
 
@@ -181,9 +181,13 @@ fn mean_rules(
         check_own(said, bound, device, faults);
     }
     if !is_plain {
-        check_places(device, bound, devices, &bind.place, faults);
+        let certificate = written.certificate.as_ref();
+        let certificate = certificate.and_then(|_| device.dialect.connect.certificate.as_ref());
+        let told = Told { bound, devices, certificate };
+        check_places(device, &told, &bind.place, faults);
     }
     let bind = match bound {
+        Bound::CommonName if device.dialect.connect.certificate.is_some() => Bind::Certificate,
         Bound::UserName | Bound::Claim(_) | Bound::CommonName => Bind::Device,
         Bound::ClientIdentifier => Bind::ClientIdentifier,
         Bound::Nothing => Bind::Nothing,
@@ -222,33 +226,50 @@ fn check_own(said: &Said<Devices>, bound: &Bound, side: &Side, faults: &Faults<'
     }
 }
 
+/// What is known of a listener's sessions.
+struct Told<'t> {
+    bound: &'t Bound,
+    devices: Devices,
+    /// How each device's certificate names it, where certificates are the proof and the dialect reads them.
+    certificate: Option<&'t TextTemplate>,
+}
+
 /// What a device could choose for itself would be no place of its own: the dialect has to know which device it is, and
-/// everything else in front of the channel has to have a value.
-fn check_places(side: &Side, bound: &Bound, devices: Devices, place: &Place, faults: &Faults<'_>) {
+/// everything else in front of the channel has to have a value, or stand in the certificate.
+fn check_places(side: &Side, told: &Told<'_>, place: &Place, faults: &Faults<'_>) {
     let dialect = &side.dialect;
     let is_device = |name: &str| {
         dialect.variable(name).is_some_and(|known| known.role == Role::Part(Part::Device))
     };
-    let says_device = dialect
-        .connect
-        .client_identifier
-        .as_ref()
-        .is_some_and(|template| template.variables().any(is_device));
-    if !says_device && (bound.names_device() || devices == Devices::Own) {
+    let says_device = |template: &TextTemplate| template.variables().any(is_device);
+    let by_name = matches!(told.bound, Bound::CommonName);
+    if by_name && told.certificate.is_some_and(|template| !says_device(template)) {
+        let message =
+            format!("needs the device's name, and no certificate of {} has it", dialect.name);
+        let remedy = "write `{device}` into its `certificate`, or bind the client identifier";
+        faults.at(place, Wrong::new(message, remedy));
+    }
+    let client_identifier = dialect.connect.client_identifier.as_ref();
+    let is_said = client_identifier.into_iter().chain(told.certificate).any(says_device);
+    if !is_said && (told.bound.names_device() || told.devices == Devices::Own) {
         let message =
             format!("needs the device's name, and no client identifier of {} has it", dialect.name);
         let remedy = "write `{device}` into its `client_id`, or `bind = \"nothing\"`";
         faults.at(place, Wrong::new(message, remedy));
     }
-    if devices == Devices::Any {
+    if told.devices == Devices::Any {
         return;
     }
+    let certified = |part: Part| {
+        let mut names = told.certificate.into_iter().flat_map(TextTemplate::variables);
+        names.any(|name| dialect.variable(name).is_some_and(|known| known.role == Role::Part(part)))
+    };
     let mut open: Vec<&str> = Vec::new();
     for form in dialect.forms.iter().filter(|form| counts(side, form)) {
         for name in form.template.variables().filter(|name| side.value(name).is_none()) {
             let part = dialect.part_of(form, name);
-            let is_place = matches!(part, Some(Part::Tenant | Part::Site | Part::Gateway));
-            if is_place && !open.contains(&name) {
+            let Some(Part::Tenant | Part::Site | Part::Gateway) = part else { continue };
+            if !part.is_some_and(certified) && !open.contains(&name) {
                 open.push(name);
             }
         }

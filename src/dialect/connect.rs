@@ -16,6 +16,9 @@ pub struct ConnectRules {
     pub user_name: Option<TextTemplate>,
     /// Password.
     pub password: Option<TextTemplate>,
+    /// The common name of a device's certificate: only read, where a device shows one. What it says agrees with what the
+    /// other texts say.
+    pub certificate: Option<TextTemplate>,
     /// User properties of each message towards the platform, in MQTT 5: names, and where their values come from.
     pub message_properties: Vec<(Box<str>, TextTemplate)>,
     /// Line of the table on which the rules start; 0 where there are none.

@@ -39,5 +39,5 @@ pub use neutral::{Kind, Part, Sender};
 pub use secret::Secret;
 pub use table::{Dialect, VERSIONS_REMEDY, best_first, no_version, parse, version_of};
 pub use template::{Level, Template, TemplateError};
-pub use text_template::{TextTemplate, Token};
+pub use text_template::{TextTemplate, Token, Wanted};
 pub use variable::{NameFault, NameRule, Role, Variable};

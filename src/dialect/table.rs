@@ -254,7 +254,8 @@ fn declare_implied(
 }
 
 fn connect_names(connect: &ConnectRules) -> impl Iterator<Item = &str> {
-    let templates = [&connect.client_identifier, &connect.user_name, &connect.password];
+    let ConnectRules { client_identifier, user_name, password, certificate, .. } = connect;
+    let templates = [client_identifier, user_name, password, certificate];
     let properties = connect.message_properties.iter().map(|(_, template)| template);
     templates.into_iter().flatten().chain(properties).flat_map(TextTemplate::variables)
 }
@@ -283,6 +284,7 @@ fn read_connect(mut table: Table<'_>) -> ConnectRules {
             .map(|max| to_usize(max.value)),
         user_name: read_text_template(&mut table, "username"),
         password: read_text_template(&mut table, "password"),
+        certificate: read_text_template(&mut table, "certificate"),
         message_properties: table
             .table("message_properties")
             .map(read_message_properties)

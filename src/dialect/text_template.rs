@@ -86,15 +86,33 @@ impl TextTemplate {
         given: &'a str,
         fixed: &dyn Fn(&str) -> Option<&'a str>,
     ) -> Option<Vec<(&'a str, &'a str)>> {
+        self.match_names(given, &Wanted { fixed, legal: &|_, _| true })
+    }
+
+    /// The same, where a variable takes no value that isn't a legal name of its own.
+    #[must_use]
+    pub fn match_names<'a>(
+        &'a self,
+        given: &'a str,
+        wanted: &Wanted<'_, 'a>,
+    ) -> Option<Vec<(&'a str, &'a str)>> {
         if given.len() > TEXT_LENGTH_MAX {
             return None;
         }
         let [short, long]: [Vec<&Token>; 2] =
             [self.tokens.iter().collect(), self.tokens.iter().chain(&self.optional).collect()];
         let mut steps = STEPS_MAX;
-        let found = match_tokens(&long, given, fixed, &mut steps);
-        found.or_else(|| match_tokens(&short, given, fixed, &mut steps))
+        let found = match_tokens(&long, given, wanted, &mut steps);
+        found.or_else(|| match_tokens(&short, given, wanted, &mut steps))
     }
+}
+
+/// What variables have to be: the value of a name, where that is known, and whether a value is legal for a name.
+pub struct Wanted<'w, 'a> {
+    /// The value of a variable that has one.
+    pub fixed: &'w dyn Fn(&str) -> Option<&'a str>,
+    /// Whether a variable may have this value.
+    pub legal: &'w dyn Fn(&str, &str) -> bool,
 }
 
 /// Depth of the recursion: the number of tokens. Its breadth is bounded by `steps`, since the text comes from the
@@ -102,7 +120,7 @@ impl TextTemplate {
 fn match_tokens<'a>(
     tokens: &[&'a Token],
     given: &'a str,
-    fixed: &dyn Fn(&str) -> Option<&'a str>,
+    wanted: &Wanted<'_, 'a>,
     steps: &mut usize,
 ) -> Option<Vec<(&'a str, &'a str)>> {
     *steps = steps.checked_sub(1)?;
@@ -111,18 +129,21 @@ fn match_tokens<'a>(
     };
     let name = match first {
         Token::Literal(literal) => {
-            return match_tokens(others, given.strip_prefix(&**literal)?, fixed, steps);
+            return match_tokens(others, given.strip_prefix(&**literal)?, wanted, steps);
         }
         Token::Variable(name) => name,
     };
-    if let Some(value) = fixed(name) {
-        let mut found = match_tokens(others, given.strip_prefix(value)?, fixed, steps)?;
+    if let Some(value) = (wanted.fixed)(name) {
+        let mut found = match_tokens(others, given.strip_prefix(value)?, wanted, steps)?;
         found.push((name, value));
         return Some(found);
     }
     for end in (1..=given.len()).rev().filter(|end| given.is_char_boundary(*end)) {
         let (value, behind) = given.split_at(end);
-        if let Some(mut found) = match_tokens(others, behind, fixed, steps) {
+        if !(wanted.legal)(name, value) {
+            continue;
+        }
+        if let Some(mut found) = match_tokens(others, behind, wanted, steps) {
             found.push((name, value));
             return Some(found);
         }
@@ -196,6 +217,18 @@ mod tests {
             Some(vec![("device", "c"), ("account", "a:b")])
         );
         assert_eq!(template.match_text("a:c", &fixed), None);
+    }
+
+    #[test]
+    fn a_variable_takes_legal_names_only() {
+        let template = TextTemplate::parse("{tenant}.{device}").unwrap();
+        let legal = |name: &str, value: &str| name != "tenant" || !value.contains('.');
+        let wanted = Wanted { fixed: &|_| None, legal: &legal };
+        assert_eq!(
+            template.match_names("acme.m.77", &wanted),
+            Some(vec![("device", "m.77"), ("tenant", "acme")])
+        );
+        assert_eq!(template.match_names(".m.77", &wanted), None);
     }
 
     #[test]

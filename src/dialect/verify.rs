@@ -8,13 +8,15 @@ use super::compare::{covers, overlap, told_apart};
 use super::form::{Binding, Form};
 use super::neutral::{Kind, Part, Sender};
 use super::table::Dialect;
-use super::text_template::Token;
+use super::text_template::{TextTemplate, Token};
 use super::variable::Role;
 
 /// Reports every fault of a dialect that its table's text alone doesn't show.
 pub(super) fn verify(dialect: &Dialect, document: &Document<'_>) {
     check_name(dialect, document);
-    check_client_identifier(dialect, document);
+    check_splits(dialect, "connect.client_id", &dialect.connect.client_identifier, document);
+    check_splits(dialect, "connect.certificate", &dialect.connect.certificate, document);
+    check_certificate(dialect, document);
     for form in &dialect.forms {
         check_bindings(dialect, form, document);
         check_parts(dialect, form, document);
@@ -35,9 +37,14 @@ fn check_name(dialect: &Dialect, document: &Document<'_>) {
     }
 }
 
-/// Two devices may never have the same client identifier: `a_b` and `c` would take the session of `a` and `b_c`.
-fn check_client_identifier(dialect: &Dialect, document: &Document<'_>) {
-    let Some(template) = &dialect.connect.client_identifier else { return };
+/// Two devices may never have the same text: `a_b` and `c` would take the session of `a` and `b_c`.
+fn check_splits(
+    dialect: &Dialect,
+    key: &'static str,
+    template: &Option<TextTemplate>,
+    document: &Document<'_>,
+) {
+    let Some(template) = template else { return };
     let [_, tokens] = template.variants();
     for three in tokens.windows(3) {
         let [Token::Variable(first), Token::Literal(between), Token::Variable(second)] = three
@@ -58,7 +65,19 @@ fn check_client_identifier(dialect: &Dialect, document: &Document<'_>) {
         let remedy = format!(
             "put a `/` between the two, or say which punctuation the names have: `{first} = {{ punctuation = \"-.\" }}`"
         );
-        document.fault(dialect.connect.line, "connect.client_id", message, remedy);
+        document.fault(dialect.connect.line, key, message, remedy);
+    }
+}
+
+/// A certificate is shown to everybody, and its name stands in logs.
+fn check_certificate(dialect: &Dialect, document: &Document<'_>) {
+    let Some(template) = &dialect.connect.certificate else { return };
+    let is_secret =
+        |name: &&str| dialect.variable(name).is_some_and(|variable| variable.role == Role::Secret);
+    if let Some(name) = template.variables().find(is_secret) {
+        let message = format!("`{{{name}}}` is a secret, and a certificate keeps none");
+        let remedy = "take it out of the template, or out of `secrets`";
+        document.fault(dialect.connect.line, "connect.certificate", message, remedy);
     }
 }
 
@@ -289,6 +308,20 @@ mod tests {
             Vec::<String>::new(),
             "ends at the last `_`"
         );
+    }
+
+    #[test]
+    fn a_certificate_says_where_each_name_ends_and_keeps_no_secret() {
+        let table = |more: &str, template: &str| {
+            let form = form("device", "{site}/{device}/up", "");
+            faults(&format!("{more}{form}[connect]\ncertificate = \"{template}\"\n"))
+        };
+        assert!(table("", "{site}.{device}")[0].contains("where `{site}` ends"));
+        let plain = "[variables]\nsite = { punctuation = \"-\" }\n";
+        assert_eq!(table(plain, "{site}.{device}"), Vec::<String>::new());
+        let found = table("secrets = [\"token\"]\n", "{token}/{device}");
+        assert!(found[0].contains("a certificate keeps none"), "{found:?}");
+        assert!(table("", "{sit}.{device}")[0].contains("did you mean `{site}`?"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use crate::access::{Bind, Credentials, Denied, Devices, Forwarding, Password, Rules, Witness};
 use crate::mqtt::{Connect, PacketType, RawPacket, ReasonCode};
-use crate::translate::{Reason, Refusal, SessionNames, Way};
+use crate::translate::{ConnectPlan, Reason, Refusal, Way};
 
 use super::authenticate::Authentication;
 use super::connect::Refused;
@@ -28,8 +28,7 @@ const OTHER_IDENTIFIER: Refusal =
     Refusal::new(Reason::AccessDenied, "the client identifier isn't the proven name");
 const OTHER_DEVICE: Refusal =
     Refusal::new(Reason::AccessDenied, "the device's name isn't the proven one");
-const NO_DEVICE: Refusal =
-    Refusal::new(Reason::AccessDenied, "the client identifier doesn't say which device it is");
+const NO_DEVICE: Refusal = Refusal::new(Reason::AccessDenied, "nothing says which device it is");
 
 /// What only some sessions have: what they need until they are in, and limits that hold while they are.
 #[derive(Debug, Default)]
@@ -39,6 +38,8 @@ pub(super) struct Entrance {
     pub(super) admission: Option<Admission>,
     /// Only where the listener limits what devices send.
     pub(super) throttle: Option<Throttle>,
+    /// The common name of the device's certificate, until CONNECT. Only where the device's dialect reads it.
+    pub(super) certificate: Option<Box<str>>,
 }
 
 /// What a listener that asks who comes knows of one session.
@@ -90,6 +91,18 @@ impl Session {
         let admission = Admission { rules, asked: None, verdict: Some(verdict) };
         self.entrance.get_or_insert_default().admission = Some(admission);
         self
+    }
+
+    /// The session of a device that has shown a certificate with this common name, for a dialect that reads it; empty where
+    /// it doesn't have exactly one.
+    #[must_use]
+    pub fn with_certificate(mut self, common_name: Box<str>) -> Self {
+        self.entrance.get_or_insert_default().certificate = Some(common_name);
+        self
+    }
+
+    pub(super) fn take_certificate(&mut self) -> Option<Box<str>> {
+        self.entrance.as_deref_mut()?.certificate.take()
     }
 
     fn admission(&self) -> Option<&Admission> {
@@ -202,17 +215,27 @@ impl Session {
 
     /// Holds the proven name against the device's name, where the two are bound, and keeps the session to the topics of its
     /// own device.
-    pub(super) fn bind_names(&mut self, names: &SessionNames) -> Result<(), Refused> {
+    pub(super) fn bind_names(
+        &mut self,
+        plan: &ConnectPlan,
+        certificate: Option<&str>,
+    ) -> Result<(), Refused> {
         let Some((rules, admitted)) = self.proven() else { return Ok(()) };
-        let bound = rules.bind == Bind::Device;
-        if bound && names.device.as_deref() != Some(&*admitted.name) {
+        let device = plan.names.device.as_deref();
+        let is_other = match rules.bind {
+            Bind::Device => device != Some(&*admitted.name),
+            // What the dialect has read there is what the whole CONNECT was held against.
+            Bind::Certificate => certificate != Some(&*admitted.name),
+            Bind::ClientIdentifier | Bind::Nothing => false,
+        };
+        if is_other {
             return Err(not_authorized(OTHER_DEVICE));
         }
         if rules.devices == Devices::Own {
-            if names.device.is_none() {
+            if device.is_none() {
                 return Err(not_authorized(NO_DEVICE));
             }
-            self.memory.keep_to(names);
+            self.memory.keep_to(plan);
         }
         Ok(())
     }

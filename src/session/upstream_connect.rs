@@ -10,7 +10,9 @@ use crate::mqtt::{
     Connect, EncodeError, Properties, Property, PropertyBuffer, PropertyIdentifier, Publish, Qos,
     ReasonCode, Version, Will,
 };
-use crate::translate::{ConnectPlan, ConnectRefusal, Incoming, Outgoing, Reason, Refusal, Way};
+use crate::translate::{
+    ConnectPlan, ConnectRefusal, Incoming, Outgoing, Reason, Refusal, Shown, Way,
+};
 
 use super::aliases::alias_maximum;
 use super::connect::{NOT_ENCODED, Refused};
@@ -57,10 +59,16 @@ impl Session {
         if connect.properties.find(PropertyIdentifier::AuthenticationMethod).is_some() {
             return Err(Refused::new(ENHANCED, ReasonCode::BadAuthenticationMethod));
         }
-        let given = (connect.client_identifier, connect.user_name, connect.password);
-        let names = translator.connect(given.0, given.1, given.2).map_err(refused_text)?;
+        let certificate = self.take_certificate();
+        let shown = Shown {
+            client_identifier: connect.client_identifier,
+            user_name: connect.user_name,
+            password: connect.password,
+            certificate: certificate.as_deref(),
+        };
+        let names = translator.connect(&shown).map_err(refused_text)?;
         if let Some(plan) = &names {
-            self.bind_names(&plan.names)?;
+            self.bind_names(plan, certificate.as_deref())?;
         }
         let mut texts = Texts::of(connect, names.as_ref());
         let assigned = self.assigned_identifier(&texts, &wake.scratch.names);
@@ -332,5 +340,6 @@ fn refused_text(refusal: ConnectRefusal) -> Refused {
         ConnectRefusal::Credentials(refusal) => {
             Refused::new(refusal, ReasonCode::BadUserNameOrPassword)
         }
+        ConnectRefusal::Certificate(refusal) => Refused::new(refusal, ReasonCode::NotAuthorized),
     }
 }

@@ -126,7 +126,12 @@ impl Door {
         place: Place,
         state: &Rc<ShardState>,
     ) {
-        let session = Session::new(self.plan.clone(), accepted);
+        let mut session = Session::new(self.plan.clone(), accepted);
+        if self.plan.translator.reads_certificate()
+            && let Some(shown) = arrival.stream.certificate()
+        {
+            session = session.with_certificate(shown.common_name.unwrap_or_default());
+        }
         let session = match &self.doorkeeper {
             Doorkeeper::Absent => session,
             Doorkeeper::Gate(gate) => session.with_access(gate.rules().clone()),

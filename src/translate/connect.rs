@@ -1,6 +1,6 @@
 //! CONNECT: who the device says it is, in its dialect's texts, and what the upstream is told instead.
 
-use crate::dialect::{NameRule, Part, Role, Secret, TextTemplate, Token};
+use crate::dialect::{NameRule, Part, Role, Secret, TextTemplate, Token, Wanted};
 
 use super::identity::Identity;
 use super::name_check::NameCheck;
@@ -17,6 +17,23 @@ pub struct SessionNames {
     pub upstream_device: Option<Box<str>>,
 }
 
+/// What a device says of itself: with its CONNECT, and with its certificate.
+#[derive(Clone, Copy, Default)]
+pub struct Shown<'s> {
+    /// Client identifier; may be empty.
+    pub client_identifier: &'s str,
+    /// User name.
+    pub user_name: Option<&'s str>,
+    /// Password.
+    pub password: Option<&'s [u8]>,
+    /// The common name of the certificate that TLS has verified, empty where it doesn't have exactly one; `None` where no
+    /// certificate was shown.
+    pub certificate: Option<&'s str>,
+}
+
+/// A part of the address that is the same for the whole session, since the device's own CONNECT or certificate says it.
+pub(crate) type Place = (Part, Box<str>);
+
 /// The texts of the upstream's CONNECT.
 #[derive(Debug, Clone)]
 pub struct ConnectPlan {
@@ -30,6 +47,8 @@ pub struct ConnectPlan {
     pub message_properties: Vec<(Box<str>, Secret)>,
     /// The session's own names.
     pub names: SessionNames,
+    /// Which tenant, site and gateway it is of, as far as it says so itself.
+    pub(crate) places: Vec<Place>,
 }
 
 /// Why a CONNECT is refused: which of its texts, and the reason.
@@ -39,6 +58,20 @@ pub enum ConnectRefusal {
     ClientIdentifier(Refusal),
     /// User name or password.
     Credentials(Refusal),
+    /// The certificate, or what it and the client identifier say together.
+    Certificate(Refusal),
+}
+
+impl ConnectRefusal {
+    /// The reason, whichever text it is.
+    #[must_use]
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::ClientIdentifier(refusal)
+            | Self::Credentials(refusal)
+            | Self::Certificate(refusal) => refusal,
+        }
+    }
 }
 
 const FOREIGN_ID: Refusal =
@@ -54,6 +87,15 @@ const NO_ID: Refusal = Refusal::new(
 const CREDENTIALS: Refusal =
     Refusal::new(Reason::BadTopic, "user name or password isn't the configured one");
 
+const FOREIGN_CERTIFICATE: Refusal = Refusal::new(
+    Reason::UnknownDevice,
+    "the certificate's common name doesn't have the dialect's form",
+);
+const CONTRADICTION: Refusal = Refusal::new(
+    Reason::AccessDenied,
+    "the client identifier says something else than the certificate",
+);
+
 /// What is known of the device after its CONNECT: variable and value.
 type Known<'a> = Vec<(&'a str, &'a str)>;
 
@@ -62,17 +104,18 @@ pub(crate) fn connect(
     device: &Side,
     upstream: &Side,
     identity: &Identity,
-    client_identifier: &str,
-    user_name: Option<&str>,
-    password: Option<&[u8]>,
+    shown: &Shown<'_>,
 ) -> Result<ConnectPlan, ConnectRefusal> {
+    let Shown { client_identifier, user_name, password, certificate } = *shown;
     if holds_secret(device, client_identifier) {
         return Err(ConnectRefusal::ClientIdentifier(SECRET_ID));
     }
-    let known = known_of(device, client_identifier).map_err(ConnectRefusal::ClientIdentifier)?;
+    let certified = certified_of(device, certificate).map_err(ConnectRefusal::Certificate)?;
+    let known = known_of(device, client_identifier, certified)?;
     check_credentials(device, &known, user_name, password).map_err(ConnectRefusal::Credentials)?;
     let names =
         names_of(device, upstream, identity, &known).map_err(ConnectRefusal::ClientIdentifier)?;
+    let places = places_of(device, &known);
     let values = Values { device, upstream, identity, known: &known, names: &names };
     let client_identifier = if client_identifier.is_empty() {
         String::new()
@@ -87,7 +130,7 @@ pub(crate) fn connect(
     let message_properties = properties
         .filter_map(|(name, template)| Some((name.clone(), Secret::new(values.render(template)?))))
         .collect();
-    Ok(ConnectPlan { client_identifier, user_name, password, message_properties, names })
+    Ok(ConnectPlan { client_identifier, user_name, password, message_properties, names, places })
 }
 
 /// Its parts go to the other side, where no secret of this side may be seen.
@@ -96,16 +139,70 @@ fn holds_secret(device: &Side, client_identifier: &str) -> bool {
     secrets.any(|(_, secret)| client_identifier.contains(secret.reveal()))
 }
 
-/// Takes the client identifier apart. An empty one says nothing.
-fn known_of<'a>(device: &'a Side, client_identifier: &'a str) -> Result<Known<'a>, Refusal> {
-    let Some(template) = &device.dialect.connect.client_identifier else { return Ok(Vec::new()) };
+/// Takes the client identifier apart, where what the certificate says stands already. An empty one says nothing.
+fn known_of<'a>(
+    device: &'a Side,
+    client_identifier: &'a str,
+    certified: Known<'a>,
+) -> Result<Known<'a>, ConnectRefusal> {
+    let Some(template) = &device.dialect.connect.client_identifier else { return Ok(certified) };
     if client_identifier.is_empty() {
-        return Ok(Vec::new());
+        return Ok(certified);
     }
+    let foreign = ConnectRefusal::ClientIdentifier(FOREIGN_ID);
+    let configured = |name: &str| device.value(name).map(Value::reveal);
+    let said = template.match_text(client_identifier, &configured).ok_or(foreign)?;
+    let fixed = |name: &str| configured(name).or_else(|| stands(device, &certified, name));
+    let said = match certified.is_empty() {
+        true => said,
+        false => template
+            .match_text(client_identifier, &fixed)
+            .ok_or(ConnectRefusal::Certificate(CONTRADICTION))?,
+    };
+    if said.iter().any(|(_, value)| value.contains(['+', '#', '\0'])) {
+        return Err(foreign);
+    }
+    let news = said.into_iter().filter(|(name, _)| stands(device, &certified, name).is_none());
+    let news: Known<'a> = news.collect();
+    Ok(certified.into_iter().chain(news).collect())
+}
+
+/// What the certificate says of a variable, or of the part that it stands for, whatever that is called there.
+fn stands<'a>(device: &Side, certified: &Known<'a>, name: &str) -> Option<&'a str> {
+    let part = |name: &str| match role(device, name)? {
+        Role::Part(part) => Some(part),
+        Role::Setting | Role::Secret => None,
+    };
+    let wanted = part(name);
+    let same = |other: &str| other == name || wanted.is_some() && part(other) == wanted;
+    certified.iter().find(|(other, _)| same(other)).map(|(_, value)| *value)
+}
+
+/// Takes the certificate's name apart. What isn't shown says nothing. Each name is one that the dialect takes: where a name
+/// ends may hang on it.
+fn certified_of<'a>(device: &'a Side, certificate: Option<&'a str>) -> Result<Known<'a>, Refusal> {
+    let (Some(template), Some(given)) = (&device.dialect.connect.certificate, certificate) else {
+        return Ok(Vec::new());
+    };
     let fixed = |name: &str| device.value(name).map(Value::reveal);
-    let known = template.match_text(client_identifier, &fixed).ok_or(FOREIGN_ID)?;
-    let legal = known.iter().all(|(_, value)| !value.contains(['+', '#', '\0']));
-    legal.then_some(known).ok_or(FOREIGN_ID)
+    let legal = |name: &str, value: &str| {
+        let rule = device.dialect.variable(name).map(|variable| &variable.rule);
+        let is_level = !value.contains(['/', '+', '#', '\0']);
+        is_level && rule.is_none_or(|rule| rule.check(value).is_ok())
+    };
+    let wanted = Wanted { fixed: &fixed, legal: &legal };
+    template.match_names(given, &wanted).ok_or(FOREIGN_CERTIFICATE)
+}
+
+/// The parts that the device itself says, but for its own name and what hangs on the message.
+fn places_of(device: &Side, known: &Known<'_>) -> Vec<Place> {
+    let place = |(name, value): &(&str, &str)| match role(device, name)? {
+        Role::Part(part @ (Part::Tenant | Part::Site | Part::Gateway)) => {
+            Some((part, (*value).into()))
+        }
+        _ => None,
+    };
+    known.iter().filter(|(name, _)| device.value(name).is_none()).filter_map(place).collect()
 }
 
 /// Credentials that the device gives have to be the configured ones. One that gives none is let through:

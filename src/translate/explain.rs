@@ -72,15 +72,16 @@ impl FormView {
     }
 }
 
-/// Explains what becomes of a message. `scratch` says when it was received.
+/// Explains what becomes of a message. `memory` says what the session is kept to, `scratch` when the message was received.
 #[must_use]
 pub fn explain(
     translator: &Translator,
     way: Way,
     message: &Incoming<'_>,
+    memory: &mut Memory,
     scratch: &mut Scratch,
 ) -> Explanation {
-    let translated = translator.publish(way, message, &mut Memory::default(), scratch);
+    let translated = translator.publish(way, message, memory, scratch);
     let notes = translated
         .as_ref()
         .map(|translated| translated.notes().iter().collect())

@@ -11,7 +11,7 @@ use super::connect::SessionNames;
 use super::identity::Identity;
 use super::lane::Lane;
 use super::name_check::NameCheck;
-use super::own::{OTHER, Own};
+use super::own::{ELSEWHERE, OTHER, Own};
 use super::reason::{Reason, Refusal};
 use super::render::{self, Toward};
 use super::side::Side;
@@ -200,10 +200,20 @@ fn push_level(
         (Some(Part::Device), _) => {
             out.push_str(context.names.upstream_device.as_deref().ok_or(NO_DEVICE)?)
         }
-        (Some(_), Some(Bound::Fixed(name))) => out.push_str(&name),
+        (Some(part), Some(Bound::Fixed(name))) => {
+            let own = context.own.and_then(|own| own.place(part));
+            if own.is_some_and(|own| own != name) {
+                return Err(ELSEWHERE);
+            }
+            out.push_str(&name);
+        }
         (Some(Part::Channel), _) => return Ok(Bound::Free),
-        // A place of somebody else's, or a setting that the configuration leaves open.
-        (Some(_) | None, _) => return Err(WIDE),
+        (Some(part), _) => {
+            // Else a place of somebody else's.
+            out.push_str(context.own.and_then(|own| own.place(part)).ok_or(WIDE)?);
+        }
+        // A setting that the configuration leaves open.
+        (None, _) => return Err(WIDE),
     }
     Ok(Bound::Fixed(String::new()))
 }

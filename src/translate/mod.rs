@@ -45,7 +45,7 @@ pub mod version;
 
 pub use attachment::{ATTACH_PAYLOAD, GatewayError, Verdict, gateway_error};
 pub use compile::{CompileFault, compile};
-pub use connect::{ConnectPlan, ConnectRefusal, SessionNames};
+pub use connect::{ConnectPlan, ConnectRefusal, SessionNames, Shown};
 pub use explain::{Explanation, FormView, Sent, explain};
 pub use filter::FilterPlan;
 pub use identity::{Identity, IdentityTable, PrefixRule, RowFault};

@@ -4,7 +4,7 @@ use crate::dialect::{Limits, RetainRule};
 use crate::mqtt::{Qos, Subscription, Version};
 use crate::payload::json;
 
-use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames};
+use super::connect::{self, ConnectPlan, ConnectRefusal, SessionNames, Shown};
 use super::filter::{self, FilterContext, FilterPlan};
 use super::identity::Identity;
 use super::lane::{Found, FoundBy, Lane, Route};
@@ -202,23 +202,22 @@ impl Translator {
     ///
     /// # Errors
     /// Which text is refused, and why.
-    pub fn connect(
-        &self,
-        client_identifier: &str,
-        user_name: Option<&str>,
-        password: Option<&[u8]>,
-    ) -> Result<Option<ConnectPlan>, ConnectRefusal> {
+    pub fn connect(&self, shown: &Shown<'_>) -> Result<Option<ConnectPlan>, ConnectRefusal> {
         match &self.0 {
             Inner::Plain(_) => Ok(None),
-            Inner::Pair(pair) => connect::connect(
-                &pair.device,
-                &pair.upstream,
-                &pair.identity,
-                client_identifier,
-                user_name,
-                password,
-            )
-            .map(Some),
+            Inner::Pair(pair) => {
+                let Pair { device, upstream, identity, .. } = &**pair;
+                connect::connect(device, upstream, identity, shown).map(Some)
+            }
+        }
+    }
+
+    /// Whether a device's certificate says something in its dialect.
+    #[must_use]
+    pub fn reads_certificate(&self) -> bool {
+        match &self.0 {
+            Inner::Plain(_) => false,
+            Inner::Pair(pair) => pair.device.dialect.connect.certificate.is_some(),
         }
     }
 

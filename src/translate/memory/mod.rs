@@ -17,7 +17,7 @@ pub(super) use topics::Known;
 
 use crate::payload::json::JsonError;
 
-use super::connect::SessionNames;
+use super::connect::ConnectPlan;
 use super::message::Incoming;
 use super::own::Own;
 use commands::Commands;
@@ -55,9 +55,10 @@ struct Others {
 }
 
 impl Memory {
-    /// Keeps the session to its own device: messages about others are refused. Before the first message.
-    pub fn keep_to(&mut self, names: &SessionNames) {
-        self.others.get_or_insert_default().own = Own::of(names);
+    /// Keeps the session to its own device, and to the places that its CONNECT or certificate says: messages about others are
+    /// refused. Before the first message.
+    pub fn keep_to(&mut self, plan: &ConnectPlan) {
+        self.others.get_or_insert_default().own = Own::of(&plan.names, &plan.places);
     }
 
     /// A memory for the will of this session, which is translated before there is a session: it is kept to the same device.
