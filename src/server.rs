@@ -74,8 +74,8 @@ fn explain_bind(error: &io::Error) -> String {
 /// What listeners and upstreams are made of, before anything listens. Both in the order of the listeners.
 struct Parts {
     receptions: Vec<Arc<Reception>>,
-    /// Listeners with one upstream share it.
-    upstreams: Vec<Arc<Reach>>,
+    /// Those of each listener, as [`Listener::upstreams`] has them. Listeners with one upstream share it.
+    upstreams: Vec<Vec<Arc<Reach>>>,
     renewal: Renewal,
 }
 
@@ -93,16 +93,19 @@ impl Parts {
                     errors.push(StartError::Tls { what, fault });
                 }
             }
-            let upstream = &listener.upstream;
-            let reach = known.entry(&upstream.name).or_insert_with(|| {
-                let tell = |fault| {
-                    let what = format!("upstream `{}`", upstream.name);
-                    errors.push(StartError::Tls { what, fault });
-                };
-                let reach = Reach::new(upstream, openings_max, folder, &mut renewal);
-                reach.map_err(tell).ok().map(Arc::new)
-            });
-            upstreams.extend(reach.clone());
+            let mut reaches = Vec::new();
+            for upstream in listener.upstreams() {
+                let reach = known.entry(&upstream.name).or_insert_with(|| {
+                    let tell = |fault| {
+                        let what = format!("upstream `{}`", upstream.name);
+                        errors.push(StartError::Tls { what, fault });
+                    };
+                    let reach = Reach::new(upstream, openings_max, folder, &mut renewal);
+                    reach.map_err(tell).ok().map(Arc::new)
+                });
+                reaches.extend(reach.clone());
+            }
+            upstreams.push(reaches);
         }
         if errors.is_empty() { Ok(Self { receptions, upstreams, renewal }) } else { Err(errors) }
     }
@@ -217,16 +220,15 @@ fn bind(
     let mut posts: Vec<Vec<Post>> = (0..shards).map(|_| Vec::new()).collect();
     let mut listening = Vec::new();
     let made = parts.receptions.iter().zip(&parts.upstreams).zip(doorkeepers);
-    for (listener, ((reception, upstream), doorkeeper)) in config.listeners.iter().zip(made) {
+    for (listener, ((reception, upstreams), doorkeeper)) in config.listeners.iter().zip(made) {
         let crowd = Crowd::new(&listener.connections);
         match reception.bind(&listener.bind, shards) {
             Ok(bound) => {
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.sockets) {
-                    let (reception, upstream) = (reception.clone(), upstream.clone());
-                    let doorkeeper = doorkeeper.clone();
-                    let post = Post::new(listener, reception, upstream, doorkeeper, socket);
-                    posts.push(Post { crowd: crowd.clone(), ..post });
+                    let (reception, doorkeeper) = (reception.clone(), doorkeeper.clone());
+                    let post = Post::new(listener, reception, upstreams, doorkeeper, socket);
+                    posts.extend(post.map(|post| Post { crowd: crowd.clone(), ..post }));
                 }
             }
             Err(error) => {

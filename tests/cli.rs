@@ -357,3 +357,62 @@ fn explain_keeps_to_what_the_certificate_says() {
     let text = fails(&explain(&["--topic", "acme/77/up", "--client-id", "78"]), 1);
     assert!(text.contains("--certificate would be refused: access_denied"), "{text}");
 }
+
+#[test]
+fn check_and_explain_know_the_routes_of_certificates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    };
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    write("x.pem", &certificate.pem());
+    write("x.key", &key.serialize_pem());
+    let omnicore = |name: &str| {
+        format!(
+            "[[upstream]]\nname = '{name}'\nurl = 'mqtt://{name}.example'\ndialect = 'omnicore'\n\
+             [upstream.vars]\nsubscription = 's'\nregistry = '{name}'\n"
+        )
+    };
+    let config = write(
+        "interlingua.toml",
+        &format!(
+            "{}{}[[listener]]\nname = 'field'\nbind = '127.0.0.1:0'\ntransport = 'tls'\ndialect = 'thingscale'\nupstream = 'here'\n\
+             [listener.vars]\ntoken = 'TOK'\n\
+             [listener.tls]\ncertificate = 'x.pem'\nkey = 'x.key'\nclient_ca = 'x.pem'\n\
+             [[listener.route]]\ncertificate = 'plant.*'\nupstream = 'there'\n",
+            omnicore("here"),
+            omnicore("there"),
+        ),
+    );
+    let text = succeeds(&interlingua(&["check", &config]));
+    assert!(
+        text.contains(
+            "  field on 127.0.0.1:0: thingscale to omnicore at mqtt://here.example:1883 (here)"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("    certificate plant.*: to omnicore at mqtt://there.example:1883 (there)"),
+        "{text}"
+    );
+    for (more, registry) in [
+        (&[][..], "here"),
+        (&["--certificate", "plant.1"], "there"),
+        (&["--certificate", "garden.1"], "here"),
+        (&["--upstream", "there"], "there"),
+        (&["--upstream", "here", "--certificate", "plant.1"], "here"),
+    ] {
+        let mut arguments = vec!["explain", "--config", &config, "--topic", "TOK/json/d77/t"];
+        arguments.extend(["--payload", "1"]);
+        arguments.extend(more);
+        let text = succeeds(&interlingua(&arguments));
+        assert!(
+            text.contains(&format!("out      omnicore topic /{registry}/d77/")),
+            "{more:?}: {text}"
+        );
+    }
+}

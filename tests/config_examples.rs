@@ -42,8 +42,9 @@ fn every_example_is_sound() {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|ending| ending == "toml") {
             let config = load_file(&path);
-            let plain =
-                ["plain.toml", "quic.toml", "tls.toml"].iter().any(|name| path.ends_with(name));
+            let plain = ["plain.toml", "quic.toml", "routes.toml", "tls.toml"]
+                .iter()
+                .any(|own| path.ends_with(own));
             for listener in &config.listeners {
                 assert_eq!(listener.plan.translator.is_plain(), plain, "{}", path.display());
             }
@@ -62,6 +63,7 @@ fn every_example_is_sound() {
             "own-dialect",
             "plain",
             "quic",
+            "routes",
             "smartworks-to-omnicore",
             "thingscale-to-omnicore",
             "tls",

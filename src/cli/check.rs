@@ -34,6 +34,17 @@ impl Check {
                 upstream.url,
                 upstream.name
             )?;
+            for route in &listener.routes {
+                let upstream = &route.upstream;
+                writeln!(
+                    std::io::stdout(),
+                    "    certificate {}: to {} at {} ({})",
+                    route.certificate,
+                    upstream.dialect,
+                    upstream.url,
+                    upstream.name
+                )?;
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{fs, io::Write};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Listener};
 use crate::document::list_words;
 use crate::mqtt::{Qos, topic};
 use crate::session::{SessionLimits, SessionPlan};
@@ -29,7 +29,7 @@ pub(crate) struct Explain {
     /// Which listener of the file, if there are several
     #[arg(long, value_name = "NAME", requires = "config")]
     listener: Option<String>,
-    /// Which upstream of the file, if there are several
+    /// Which upstream of the file, if there are several [default: the listener's, or where its routes lead --certificate]
     #[arg(long, value_name = "NAME", requires = "config")]
     upstream: Option<String>,
     #[command(flatten)]
@@ -141,29 +141,39 @@ impl Explain {
     }
 
     fn choose(&self, config: &Config) -> anyhow::Result<Arc<SessionPlan>> {
-        let named = |wanted: &Option<String>, name: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted == name)
+        let is_named = |listener: &&Listener| {
+            self.listener.as_ref().is_none_or(|wanted| *wanted == listener.name)
         };
         let fits: Vec<_> = config
             .listeners
             .iter()
-            .filter(|listener| {
-                named(&self.listener, &listener.name)
-                    && named(&self.upstream, &listener.upstream.name)
-            })
+            .filter(is_named)
+            .filter_map(|listener| Some((&listener.name, self.plan_of(listener)?)))
             .collect();
         match fits.as_slice() {
-            [one] => Ok(one.plan.clone()),
+            [(_, plan)] => Ok(plan.clone()),
             [] => {
                 let names =
                     list_words(config.listeners.iter().map(|listener| listener.name.as_str()));
                 bail!("no listener fits; the file has {names}")
             }
             several => {
-                let names = list_words(several.iter().map(|listener| listener.name.as_str()));
+                let names = list_words(several.iter().map(|(name, _)| name.as_str()));
                 bail!("several listeners fit; write --listener with {names}")
             }
         }
+    }
+
+    /// The plan of a listener's session: that of the upstream that is asked for, else where its certificate leads.
+    fn plan_of(&self, listener: &Listener) -> Option<Arc<SessionPlan>> {
+        let routed = self.certificate.as_deref().and_then(|name| listener.route(name));
+        let Some(wanted) = &self.upstream else {
+            return Some(routed.map_or(&listener.plan, |route| &route.plan).clone());
+        };
+        let own = (&listener.upstream.name, &listener.plan);
+        let routes = listener.routes.iter().map(|route| (&route.upstream.name, &route.plan));
+        let mut all = [own].into_iter().chain(routes);
+        all.find(|(name, _)| *name == wanted).map(|(_, plan)| plan.clone())
     }
 
     /// The session's own names, and what it is kept to.

@@ -104,6 +104,13 @@ pub(crate) fn start(config: &Config) -> anyhow::Result<Server> {
             listener = %name, %address, from = %listener.dialect, upstream = %upstream.url, to = %upstream.dialect,
             "listening"
         );
+        for route in &listener.routes {
+            let upstream = &route.upstream;
+            tracing::info!(
+                listener = %name, certificate = %route.certificate, upstream = %upstream.url, to = %upstream.dialect,
+                "route"
+            );
+        }
     }
     if let Some(address) = server.admin {
         tracing::info!(%address, "admin interface: /metrics, /healthz, /readyz");

@@ -103,6 +103,7 @@ pub fn from_arguments(
             tls: write_listener_tls(arguments, &faults),
             quic: None,
             upstream: Some(Said::flag("--upstream", NAME.to_owned())),
+            routes: Vec::new(),
             on_refusal: OnRefusal::AckAndDrop,
             access: None,
             limits: WrittenLimits::default(),

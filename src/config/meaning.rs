@@ -18,6 +18,7 @@ use super::outside::Outside;
 use super::pair::compile_pair;
 use super::proof::Vouching;
 use super::quic::{ListenerQuic, mean_quic};
+use super::route::{NamePattern, Route, mean_routes};
 use super::side::{MeantSide, mean_side};
 use super::tls::{ListenerTls, mean_listener_tls, mean_upstream_tls, refuse_unused};
 use super::unique::{check_addresses, check_names};
@@ -35,6 +36,8 @@ struct Door<'w> {
     side: Option<MeantSide>,
     /// `Some(None)`: wanted, and its faults are told.
     access: Option<Option<Access>>,
+    /// What each route fits; `None`: its fault is told.
+    routes: Vec<Option<NamePattern>>,
 }
 
 /// An upstream before listeners are joined with it.
@@ -128,6 +131,7 @@ fn mean_listener<'w>(
         path: transport.and_then(|transport| mean_path(transport, written.path.as_ref(), faults)),
         side,
         access,
+        routes: mean_routes(&written.routes, vouching, faults),
     }
 }
 
@@ -198,14 +202,15 @@ fn mean_upstream<'w>(
     Goal { written, upstream, side }
 }
 
-/// Every listener names an upstream that is there, every upstream is named by a listener.
+/// Every listener and every route names an upstream that is there, every upstream is named by one of them.
 fn check_use_of_upstreams(doors: &[Door<'_>], goals: &[Goal<'_>], faults: &Faults<'_>) {
     let known = || goals.iter().filter_map(|goal| goal.written.name.as_ref());
     let words = || known().map(|name| name.value.as_str());
     let mut used: Vec<&str> = Vec::new();
     let mut all_named = !doors.is_empty();
-    for door in doors {
-        let Some(name) = &door.written.upstream else {
+    let named = doors.iter().flat_map(|door| door.written.upstreams());
+    for name in named {
+        let Some(name) = name else {
             all_named = false;
             continue;
         };
@@ -237,12 +242,31 @@ fn join(
     limits: &SessionLimits,
     faults: &Faults<'_>,
 ) -> Option<Listener> {
-    let wanted = &door.written.upstream.as_ref()?.value;
-    let goal = goals
-        .iter()
-        .find(|goal| goal.written.name.as_ref().is_some_and(|name| name.value == *wanted))?;
     let side = door.side.as_ref()?;
-    let translator = compile_pair(side, goal.side.as_ref()?, identity, faults)?;
+    let lead = |wanted: &Option<Said<String>>| {
+        let wanted = &wanted.as_ref()?.value;
+        let named =
+            |goal: &&Goal<'_>| goal.written.name.as_ref().is_some_and(|name| name.value == *wanted);
+        let goal = goals.iter().find(named)?;
+        let translator = compile_pair(side, goal.side.as_ref()?, identity, faults)?;
+        let on_refusal = door.written.on_refusal;
+        let plan =
+            SessionPlan { translator, limits: door.written.limits.of_sessions(limits), on_refusal };
+        Some((goal.upstream.clone()?, Arc::new(plan)))
+    };
+    let own = lead(&door.written.upstream);
+    // Each is looked at, whatever is wrong with another: every fault is told.
+    let routes: Vec<_> = door
+        .written
+        .routes
+        .iter()
+        .zip(&door.routes)
+        .map(|(written, certificate)| {
+            let (upstream, plan) = lead(&written.upstream)?;
+            Some(Route { certificate: certificate.clone()?, upstream, plan })
+        })
+        .collect();
+    let (upstream, plan) = own?;
     Some(Listener {
         name: door.written.name.as_ref()?.value.clone(),
         bind: door.bind.clone()?,
@@ -252,16 +276,13 @@ fn join(
         quic: door.quic.clone(),
         path: door.path.clone(),
         dialect: side.side.dialect.name.clone(),
-        upstream: goal.upstream.clone()?,
+        upstream,
+        routes: routes.into_iter().collect::<Option<_>>()?,
         access: match &door.access {
             None => None,
             Some(access) => Some(access.clone()?),
         },
         connections: door.written.limits.connections,
-        plan: Arc::new(SessionPlan {
-            translator,
-            limits: door.written.limits.of_sessions(limits),
-            on_refusal: door.written.on_refusal,
-        }),
+        plan,
     })
 }

@@ -31,6 +31,7 @@ mod payload;
 mod proof;
 mod proxy;
 mod quic;
+mod route;
 mod side;
 mod tls;
 mod unique;
@@ -46,6 +47,7 @@ pub use model::{
 };
 pub use outside::Lookup;
 pub use quic::{AddressValidation, EarlyData, ListenerQuic};
+pub use route::{NamePattern, Route};
 pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, TlsVersion, UpstreamTls};
 
 use crate::document::{Document, Fault};

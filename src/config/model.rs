@@ -11,6 +11,7 @@ use crate::session::SessionPlan;
 use super::address::{Address, Url};
 use super::connection_limits::ConnectionLimits;
 use super::quic::ListenerQuic;
+use super::route::Route;
 use super::tls::{ListenerTls, UpstreamTls};
 
 /// A configuration that can be started.
@@ -158,10 +159,25 @@ pub struct Listener {
     pub upstream: Upstream,
     /// What its sessions share: translator, limits.
     pub plan: Arc<SessionPlan>,
+    /// Which devices go elsewhere; the first that fits.
+    pub routes: Vec<Route>,
     /// Who may come in; `None`: that is left to the upstream.
     pub access: Option<Access>,
     /// How many connections it takes, and how fast.
     pub connections: ConnectionLimits,
+}
+
+impl Listener {
+    /// Every upstream that a session may go to: its own, then that of each route.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        [&self.upstream].into_iter().chain(self.routes.iter().map(|route| &route.upstream))
+    }
+
+    /// The route of a device whose certificate has this common name, if it has one.
+    #[must_use]
+    pub fn route(&self, common_name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.certificate.fits(common_name))
+    }
 }
 
 /// Without the translator, which is long and holds the values of both sides.
@@ -177,6 +193,7 @@ impl fmt::Debug for Listener {
             .field("path", &self.path)
             .field("dialect", &self.dialect)
             .field("upstream", &self.upstream)
+            .field("routes", &self.routes)
             .field("limits", &self.plan.limits)
             .field("on_refusal", &self.plan.on_refusal)
             .field("access", &self.access)

@@ -12,6 +12,7 @@ use super::model::{Proxy, ProxyHeader, ProxyProtocol};
 use super::payload::read_payload;
 use super::proxy::{read_limits, read_proxy};
 use super::quic::{WrittenQuic, read_quic};
+use super::route::{WrittenRoute, read_route};
 use super::tls::{WrittenTls, read_listener_tls, read_upstream_tls};
 
 /// A configuration as it is written. What is `None` is absent or its fault is told.
@@ -34,10 +35,18 @@ pub(super) struct WrittenListener {
     pub(super) path: Option<Said<String>>,
     pub(super) proxy_protocol: Option<Said<ProxyHeader>>,
     pub(super) upstream: Option<Said<String>>,
+    pub(super) routes: Vec<WrittenRoute>,
     pub(super) on_refusal: OnRefusal,
     pub(super) access: Option<WrittenAccess>,
     pub(super) limits: WrittenLimits,
     pub(super) side: WrittenSide,
+}
+
+impl WrittenListener {
+    /// The upstream that it names, and those of its routes.
+    pub(super) fn upstreams(&self) -> impl Iterator<Item = &Option<Said<String>>> {
+        [&self.upstream].into_iter().chain(self.routes.iter().map(|route| &route.upstream))
+    }
 }
 
 /// `[[upstream]]`.
@@ -144,6 +153,7 @@ fn read_listener(mut table: Table<'_>) -> WrittenListener {
         path: text(&mut table, "path"),
         proxy_protocol,
         upstream: required(&mut table, "upstream", "write the `name` of an [[upstream]]"),
+        routes: table.tables("route").into_iter().map(read_route).collect(),
         access,
         limits,
         on_refusal: on_refusal.map_or(OnRefusal::AckAndDrop, |word| word.value),

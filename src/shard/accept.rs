@@ -11,8 +11,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::config::NamePattern;
 use crate::session::{Session, SessionPlan};
-use crate::transport::{self, Arrival, Coming, ListenSocket, Load, Reception, Stream};
+use crate::transport::{
+    self, Arrival, Coming, DeviceCertificate, ListenSocket, Load, Reception, Stream,
+};
 use crate::upstream::Reach;
 
 use super::balance::Visitor;
@@ -21,7 +24,7 @@ use super::crowd::{Crowd, Guest, TurnedAway};
 use super::entering;
 use super::handshake::Handshake;
 use super::state::{Place, ShardState};
-use super::{Doorkeeper, Post};
+use super::{Branch, Doorkeeper, Post};
 
 /// Connections accepted before the shard's sessions get their turn again.
 const ACCEPTED_PER_TURN: usize = 64;
@@ -66,8 +69,10 @@ pub(super) struct Door {
     pub(super) upstream: Arc<Reach>,
     pub(super) doorkeeper: Doorkeeper,
     pub(super) crowd: Option<Arc<Crowd>>,
-    /// The reading of the file that the doorkeeper goes by, as far as the shard knows.
-    pub(super) reading: Cell<u64>,
+    /// The reading of the file that the doorkeeper goes by, as far as the shard knows. Branches share it.
+    pub(super) reading: Rc<Cell<u64>>,
+    /// Doors behind this one, for devices whose certificate has a certain name.
+    branches: Box<[(NamePattern, Rc<Door>)]>,
 }
 
 /// Wakes the sessions when the doorkeeper's file was read again, so that each looks whether its device is still let in.
@@ -81,9 +86,51 @@ async fn watch(mut readings: watch::Receiver<u64>, door: Rc<Door>, state: Rc<Sha
 
 impl Door {
     fn of(post: Post) -> (Rc<Self>, ListenSocket) {
-        let Post { name, socket, plan, reception, upstream, doorkeeper, crowd } = post;
-        let reading = Cell::new(0);
-        (Rc::new(Self { name, plan, reception, upstream, doorkeeper, crowd, reading }), socket)
+        let Post { name, socket, plan, reception, upstream, branches, doorkeeper, crowd } = post;
+        let door = Self {
+            name,
+            plan,
+            reception,
+            upstream,
+            doorkeeper,
+            crowd,
+            reading: Rc::default(),
+            branches: Box::default(),
+        };
+        let branches =
+            branches.into_iter().map(|branch| (branch.certificate.clone(), door.behind(branch)));
+        let branches = branches.collect();
+        (Rc::new(Self { branches, ..door }), socket)
+    }
+
+    fn behind(&self, branch: Branch) -> Rc<Self> {
+        let Branch { plan, upstream, .. } = branch;
+        Rc::new(Self {
+            name: self.name.clone(),
+            plan,
+            reception: self.reception.clone(),
+            upstream,
+            doorkeeper: self.doorkeeper.clone(),
+            crowd: self.crowd.clone(),
+            reading: self.reading.clone(),
+            branches: Box::default(),
+        })
+    }
+
+    /// What the device's certificate says, where somebody asks.
+    fn certificate(&self, arrival: &Arrival) -> Option<DeviceCertificate> {
+        let is_asked = !self.branches.is_empty()
+            || self.plan.translator.reads_certificate()
+            || matches!(self.doorkeeper, Doorkeeper::Certificate(_));
+        if is_asked { arrival.stream.certificate() } else { None }
+    }
+
+    /// The door for this certificate. Who shows none, or one without exactly one common name, stays at this one.
+    fn toward(self: &Rc<Self>, certificate: Option<&DeviceCertificate>) -> &Rc<Self> {
+        let name = certificate.and_then(|shown| shown.common_name.as_deref());
+        let fits =
+            |(pattern, _): &&(NamePattern, Rc<Self>)| name.is_some_and(|name| pattern.fits(name));
+        self.branches.iter().find(fits).map_or(self, |(_, door)| door)
     }
 
     /// The readings of the file that the doorkeeper goes by, if it does.
@@ -126,20 +173,23 @@ impl Door {
         place: Place,
         state: &Rc<ShardState>,
     ) {
-        let mut session = Session::new(self.plan.clone(), accepted);
-        if self.plan.translator.reads_certificate()
-            && let Some(shown) = arrival.stream.certificate()
+        let shown = self.certificate(&arrival);
+        let door = self.toward(shown.as_ref());
+        let mut session = Session::new(door.plan.clone(), accepted);
+        if door.plan.translator.reads_certificate()
+            && let Some(shown) = &shown
         {
-            session = session.with_certificate(shown.common_name.unwrap_or_default());
+            session = session.with_certificate(shown.common_name.clone().unwrap_or_default());
         }
-        let session = match &self.doorkeeper {
+        let session = match &door.doorkeeper {
             Doorkeeper::Absent => session,
             Doorkeeper::Gate(gate) => session.with_access(gate.rules().clone()),
-            Doorkeeper::Certificate(rules) => {
-                session.with_verdict(rules.clone(), entering::by_certificate(&arrival, state))
-            }
+            Doorkeeper::Certificate(rules) => session.with_verdict(
+                rules.clone(),
+                entering::by_certificate(shown, arrival.reading, state),
+            ),
         };
-        let connection = Connection::new(session, arrival, self.clone(), place, state);
+        let connection = Connection::new(session, arrival, door.clone(), place, state);
         tokio::task::spawn_local(connection);
     }
 

@@ -7,17 +7,21 @@ use std::time::{Duration, Instant};
 
 use crate::access::{Certificate, Denied};
 use crate::session::{Admitted, Standing};
-use crate::transport::Arrival;
+use crate::transport::DeviceCertificate;
 
 use super::Doorkeeper;
 use super::connection::Connection;
 use super::state::ShardState;
 
-/// Who has come, by the certificate of the connection.
-pub(super) fn by_certificate(arrival: &Arrival, state: &ShardState) -> Result<Admitted, Denied> {
+/// Who has come, by the certificate of the connection, whose handshake went by this reading of the authorities.
+pub(super) fn by_certificate(
+    shown: Option<DeviceCertificate>,
+    reading: u64,
+    state: &ShardState,
+) -> Result<Admitted, Denied> {
     let now = Instant::now();
     let unix_s = state.unix_ms(now) / 1000;
-    let shown = arrival.stream.certificate().map(|shown| Certificate {
+    let shown = shown.map(|shown| Certificate {
         common_name: shown.common_name,
         expires_unix_s: shown.expires_unix_s,
     });
@@ -25,7 +29,6 @@ pub(super) fn by_certificate(arrival: &Arrival, state: &ShardState) -> Result<Ad
     let left = subject.expires_unix_s.map(|at| Duration::from_secs(at.saturating_sub(unix_s)));
     // What ends beyond all clocks doesn't end.
     let until = left.and_then(|left| now.checked_add(left));
-    let Arrival { reading, .. } = *arrival;
     Ok(Admitted { name: subject.name, until, witness: subject.witness, reading })
 }
 

@@ -29,7 +29,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::Rules;
-use crate::config::Listener;
+use crate::config::{Listener, NamePattern, Route};
 use crate::gate::Gate;
 use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
@@ -54,10 +54,23 @@ pub struct Post {
     pub reception: Arc<Reception>,
     /// Where they go.
     pub upstream: Arc<Reach>,
+    /// Those that go elsewhere; the first that fits.
+    pub branches: Vec<Branch>,
     /// Who asks devices that come in.
     pub doorkeeper: Doorkeeper,
     /// Who stands there, for all shards; `None`: any number may.
     pub crowd: Option<Arc<Crowd>>,
+}
+
+/// Where sessions go whose device has a certificate of a certain name.
+#[derive(Debug)]
+pub struct Branch {
+    /// The common names that it is for.
+    pub certificate: NamePattern,
+    /// What its sessions do.
+    pub plan: Arc<SessionPlan>,
+    /// Where they go.
+    pub upstream: Arc<Reach>,
 }
 
 /// Who asks devices that come in who they are.
@@ -72,17 +85,26 @@ pub enum Doorkeeper {
 }
 
 impl Post {
-    /// The part of a listener in the shard that gets this socket; anybody may come.
+    /// The part of a listener in the shard that gets this socket; anybody may come. Its upstreams are in the order of
+    /// [`Listener::upstreams`]; `None`: there is none.
     #[must_use]
     pub fn new(
         listener: &Listener,
         reception: Arc<Reception>,
-        upstream: Arc<Reach>,
+        upstreams: &[Arc<Reach>],
         doorkeeper: Doorkeeper,
         socket: ListenSocket,
-    ) -> Self {
+    ) -> Option<Self> {
         let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
-        Self { name, socket, plan, reception, upstream, doorkeeper, crowd: None }
+        let (upstream, others) = upstreams.split_first()?;
+        let branch = |(route, upstream): (&Route, &Arc<Reach>)| Branch {
+            certificate: route.certificate.clone(),
+            plan: route.plan.clone(),
+            upstream: upstream.clone(),
+        };
+        let branches = listener.routes.iter().zip(others).map(branch).collect();
+        let upstream = upstream.clone();
+        Some(Self { name, socket, plan, reception, upstream, branches, doorkeeper, crowd: None })
     }
 }
 
