@@ -147,7 +147,7 @@ fn a_certificate_proves_something_where_each_device_has_one() {
         (
             &tls(""),
             access,
-            "doesn't ask; write `transport = \"tls\"` or `\"wss\"`, and `client_ca`",
+            "doesn't ask; write `transport = \"tls\"`, `\"wss\"` or `\"quic\"`, and `client_ca`",
         ),
         (
             &tls("client_ca = 'x.pem'\nclient_certificates = 'optional'"),

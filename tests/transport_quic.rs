@@ -155,6 +155,42 @@ fn a_device_shows_a_certificate_where_it_is_asked_for_one() {
     }
 }
 
+/// What is proven by a certificate over TLS is proven over QUIC, too, until nobody vouches for it any more.
+#[test]
+fn attack_20_a_certificate_counts_over_quic_as_over_tls() {
+    let (folder, authority) = (folder(), Authority::new("authority"));
+    let devices = Authority::new("devices");
+    authority.vouch(&["localhost"], &["server"]).write(folder.path(), "server");
+    std::fs::write(folder.path().join("devices.pem"), &devices.pem).expect("written");
+    let listener = format!(
+        "{QUIC}client_ca = 'devices.pem'\n\
+         [listener.access]\ncertificate = 'common_name'\nbind = 'client_identifier'\n"
+    );
+    let stage = Stage::new(folder, Said { listener: &listener, ..Said::default() });
+    let runtime = runtime();
+    let papers = |name| client(&authority, Some(&devices.vouch(&[], &[name])), &[b"mqtt"]);
+    let device = Device::dial(&runtime, papers("e"), stage.proxy).expect("in");
+    let mut other = device.open().expect("a stream");
+    other.write_all(CONNECT).expect("sent");
+    expect(&mut other, b"\x20\x02\0\x05");
+    let config = papers("d");
+    let device = Device::dial(&runtime, config.clone(), stage.proxy).expect("in");
+    let mut first = device.open().expect("a stream");
+    let mut broker = stage.join(&mut first);
+    ping(&mut first, &mut broker);
+    // With the ticket of the first connection.
+    let again = Device::dial(&runtime, config, stage.proxy).expect("in");
+    let mut second = again.open().expect("a stream");
+    let mut its_broker = stage.join(&mut second);
+    ping(&mut second, &mut its_broker);
+    let another = Authority::new("another");
+    std::fs::write(stage.folder.path().join("devices.pem"), &another.pem).expect("written");
+    stage.reread();
+    for end in [&mut first, &mut second] {
+        assert!(ends(end), "over QUIC an authority is trusted for ever");
+    }
+}
+
 /// Whatever opens the connection: a device changes its port as often as it likes, and stays in its session, on its shard.
 #[test]
 fn a_session_outlives_another_address_of_its_device() {
@@ -459,7 +495,7 @@ fn attack_9_early_data_is_a_connect_and_nothing_behind_it() {
     // With the ticket of the first connection; the proxy's words don't reach the device, which can't go on shaking hands.
     let relay = quic::Relay::new(stage.proxy);
     let connecting = runtime.connect(&endpoint, config, relay.address);
-    let (connection, _) = connecting.into_0rtt().ok().expect("a ticket");
+    let Ok((connection, _)) = connecting.into_0rtt() else { panic!("a ticket") };
     let (send, receive) = runtime.block_on(connection.open_bi()).expect("a stream");
     let mut first = Lane::new(&runtime, send, receive);
     first.write_all(CONNECT).expect("sent");

@@ -40,7 +40,7 @@ impl Vouching {
 
 /// What to write where certificates are needed and not asked for.
 pub(super) const ASK: &str =
-    "write `transport = \"tls\"` or `\"wss\"`, and `client_ca` under [listener.tls]";
+    "write `transport = \"tls\"`, `\"wss\"` or `\"quic\"`, and `client_ca` under [listener.tls]";
 
 /// The source of proof; `None`: there is a fault, which is told.
 pub(super) fn mean_proof(
