@@ -221,7 +221,7 @@ class Proxy:
     `haproxy` changes nothing and so has to pass; `faulty:MODE` (faulty.py) breaks one promise, and tests have to fail.
     """
 
-    SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss"}
+    SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss", "quic": "quic"}
 
     def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls="", listener="", upstream_lines=""):
         """`mqtt`: the version that the upstream speaks, where it isn't any; `device`, `broker`: the transport on each side; `tls`: the
@@ -243,10 +243,10 @@ class Proxy:
             self.folder = tempfile.mkdtemp(prefix="blackbox-")
             config = pathlib.Path(self.folder) / "interlingua.toml"
             listener_tls, upstream_tls = tls, ""
-            if device in ("tls", "wss") and not tls:
+            if device in ("tls", "wss", "quic") and not tls:
                 p = papers()
                 listener_tls = f"[listener.tls]\ncertificate = '{p.certificate}'\nkey = '{p.key}'\n"
-            if broker in ("tls", "wss"):
+            if broker in ("tls", "wss", "quic"):
                 upstream_tls = f"[upstream.tls]\nca = '{papers().ca}'\n"
             config.write_text(
                 "[limits]\npacket_size_max = 268435460\n"

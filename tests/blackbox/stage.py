@@ -5,6 +5,8 @@ twice, on a fresh stage each: `direct` (client to Mosquitto) and `proxied` (clie
 they return has to be equal: the proxy can't be told from the broker.
 """
 
+import contextlib
+import itertools
 import time
 import typing
 
@@ -29,15 +31,16 @@ RAW = ("raw-v311", "raw-v5")
 
 class Stage:
     def __init__(self, route: str, kind: str, transports=("tcp", "tcp"), **broker_options):
-        """`transports`: the devices' and the broker's, on the proxied route. Without the proxy it is always TCP."""
+        """`transports`: the devices' and the broker's, on the proxied route; what stands between them is spoken by one proxy with the next.
+        Without the proxy it is always TCP."""
         self.route = route
         self.kind = kind
         self.version = clients.PROTOCOLS[kind.split("-")[1]]
         self.processes = []
         self.people = []
-        self.proxy = None
-        device, broker = transports if route == "proxied" else ("tcp", "tcp")
-        self.transport = device
+        self.proxies = []
+        hops = transports if route == "proxied" else ("tcp", "tcp")
+        self.transport, broker = hops[0], hops[-1]
         if broker_options.pop("puppet", False):
             self.broker = Puppet()
         else:
@@ -45,9 +48,13 @@ class Stage:
             self.processes.append(self.broker.process)
         self.port = self.broker.port
         if route == "proxied":
-            self.proxy = Proxy(self.broker.port if broker == "tcp" else self.broker.carried, device=device, broker=broker)
-            self.processes.append(self.proxy.process)
-            self.port = self.proxy.port
+            behind = self.broker.port if broker == "tcp" else self.broker.carried
+            # The one next to the broker first: each has to know the port of the one behind it.
+            for device, broker in reversed(list(itertools.pairwise(hops))):
+                proxy = Proxy(behind, device=device, broker=broker)
+                self.proxies.append(proxy)
+                self.processes.append(proxy.process)
+                self.port = behind = proxy.port
 
     def client(self, client_id="dev", kind=None) -> clients.Client:
         """A client on the route, not yet connected."""
@@ -97,11 +104,10 @@ class Stage:
                 one.close() if isinstance(one, wire.Raw) else one.cut()
             except Exception:  # It may be gone already; what matters was asserted.
                 pass
-        try:
-            if self.proxy:
-                self.proxy.stop()
-        finally:
-            self.broker.stop()
+        with contextlib.ExitStack() as last:
+            last.callback(self.broker.stop)
+            for proxy in self.proxies:
+                last.callback(proxy.stop)
 
 
 def elapse(seconds: float, until: str):
