@@ -223,7 +223,7 @@ class Proxy:
 
     SCHEMES = {"tcp": "mqtt", "tls": "mqtts", "ws": "ws", "wss": "wss", "quic": "quic"}
 
-    def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls="", listener="", upstream_lines=""):
+    def __init__(self, upstream: int, mqtt: str = "", device="tcp", broker="tcp", tls="", listener="", upstream_lines="", shards="auto"):
         """`mqtt`: the version that the upstream speaks, where it isn't any; `device`, `broker`: the transport on each side; `tls`: the
         listener's certificates, where they aren't the usual ones; `listener`, `upstream_lines`: further keys."""
         self.folder = None
@@ -249,6 +249,7 @@ class Proxy:
             if broker in ("tls", "wss", "quic"):
                 upstream_tls = f"[upstream.tls]\nca = '{papers().ca}'\n"
             config.write_text(
+                f"[proxy]\nshards = {shards!r}\n"
                 "[limits]\npacket_size_max = 268435460\n"
                 f"[[listener]]\nname = 'device'\nbind = '{HOST}:0'\ndialect = 'plain'\nupstream = 'broker'\n"
                 f"transport = '{device}'\n" + listener + listener_tls

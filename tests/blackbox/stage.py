@@ -13,6 +13,7 @@ import typing
 import pytest
 
 import clients
+import quic
 import wire
 from clients_aiomqtt import Aiomqtt
 from clients_rumqttc import Rumqttc
@@ -79,7 +80,7 @@ class Stage:
         return client
 
     def raw(self) -> wire.Raw:
-        return self._add(wire.Raw(self.port, DEADLINE))
+        return self._add(quic.raw(self.port) if self.transport == "quic" else wire.Raw(self.port, DEADLINE))
 
     def accept(self) -> wire.Raw:
         """The broker's end of the next connection, at a puppet broker."""

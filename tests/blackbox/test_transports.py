@@ -13,6 +13,7 @@ import pytest
 
 import test_properties
 import test_publish
+import test_raw
 import test_session
 import test_subscribe
 from papers import papers
@@ -21,12 +22,16 @@ from processes import DEADLINE, Balancer, Mosquitto, Proxy
 from stage import perform
 
 # Devices' side, broker's side, and the clients that know it. No client of these tests and no Mosquitto knows QUIC: there it is what two
-# proxies speak with each other, so both of its sides are seen.
+# proxies speak with each other, so both of its sides are seen. Clients and a broker that know it are in test_quic.py and test_mqttv5.py.
 TRANSPORTS = [("tls", "tcp"), ("tcp", "tls"), ("ws", "tcp"), ("tcp", "ws"), ("wss", "wss"), ("tcp", "quic", "tcp")]
 # Mosquitto 2.0.11 never delivers a message of 1 MiB over its own WebSocket listener, whoever the client is, with or without a proxy. Such
 # messages over WebSocket in both directions are in tests/transport_websocket.rs.
 TOO_LARGE_FOR_MOSQUITTO = ("test_1_mib", "test_every_length_of_remaining_length")
 KINDS = ("paho-v5", "paho-v311", "mqttjs-v5", "mqttjs-v311")
+
+
+# No client of these tests knows QUIC but the one that speaks bytes, and these need another beside it.
+NEED_A_CLIENT = ("test_oversized", "test_half_a_packet", "test_silent_connection")
 
 
 def rows():
@@ -45,6 +50,11 @@ def rows():
                 for case in played.cases or [None]:
                     label = "-".join([name.removeprefix("test_"), *([case] if case else []), *transports, kind])
                     yield pytest.param(played, case, kind, transports, id=label)
+    for name, test in vars(test_raw).items():
+        played = getattr(test, "scenario", None)
+        for kind in played.kinds if played and name not in NEED_A_CLIENT else ():
+            label = "-".join([name.removeprefix("test_"), "quic-tcp", kind])
+            yield pytest.param(played, None, kind, ("quic", "tcp"), id=label)
 
 
 @pytest.mark.parametrize(("played", "case", "kind", "transports"), list(rows()))
