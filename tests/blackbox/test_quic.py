@@ -153,6 +153,32 @@ def test_an_address_is_shown_first(world):
     quic.connect()
 
 
+def test_attack_9_a_token_is_good_for_its_address_only(world):
+    """What a device answers to a Retry, sent from elsewhere, isn't the beginning of a connection. From its own place it is."""
+    world = world()
+    quic = Quic(world.port)
+    quic.transmit()
+    assert quic.hear(DEADLINE) and quic.heard[0][0] & LONG == RETRY
+    answer = quic.outgoing()
+    with udp() as thief:
+        quic.send(answer, thief)
+        assert select.select([thief], [], [], DEADLINE)[0]
+        refusal = thief.recv(65536)
+        # An Initial that closes. A handshake's beginning is filled up to 1200 bytes (RFC 9000, section 14.1).
+        assert refusal[0] & LONG == INITIAL and len(refusal) < 100
+        assert not select.select([thief], [], [], 0.5)[0]
+    quic.send(answer)
+    assert quic.hear(DEADLINE) and len(quic.heard[1]) >= 1200
+    quic.connect()
+
+
+def test_a_token_of_its_own_making_helps_nobody(world):
+    """A device that shows a token that isn't ours is asked as if it had none."""
+    world = world()
+    quic = Quic(world.port, token=os.urandom(80)).connect()
+    assert quic.heard[0][0] & LONG == RETRY
+
+
 def ticket(world):
     """Of a connection that was there and has gone."""
     device = world.join("first")
