@@ -403,12 +403,33 @@ fn a_stream_that_ends_with_half_a_packet_ends_the_session() {
     assert!(ends(&mut broker));
 }
 
-/// Attack 9: no more streams than the listener allows, none in one direction.
+#[test]
+fn what_comes_on_a_stream_in_one_direction_is_answered_on_the_first() {
+    let (stage, authority) = quic("");
+    let (device, mut first, mut broker) = joined(&stage, &authority);
+    let runtime = runtime();
+    // More than there may be at once: their room comes back.
+    for _ in 0..30 {
+        let mut messages = device.open_one_way().expect("room for one more");
+        runtime.block_on(messages.write_all(SUBSCRIBE_A)).expect("sent");
+        expect(&mut broker, SUBSCRIBE_A);
+        broker.write_all(SUBACK_1).expect("sent");
+        expect(&mut first, SUBACK_1);
+        runtime.block_on(messages.write_all(b"\x32\x05\0\x01b\0\x02")).expect("sent");
+        messages.finish().expect("open");
+        expect(&mut broker, b"\x32\x05\0\x01b\0\x02");
+        broker.write_all(b"\x40\x02\0\x02\x30\x03\0\x01a").expect("sent");
+        expect(&mut first, b"\x40\x02\0\x02\x30\x03\0\x01a");
+    }
+}
+
+/// Attack 9: no more streams than the listener allows, in either kind.
 #[test]
 fn attack_9_a_flood_of_streams_ends_at_the_limit() {
     let (stage, authority) = quic("streams_max = 2");
     let (device, mut first, mut broker) = joined(&stage, &authority);
     let _streams = [device.open().expect("one"), device.open().expect("another")];
+    let _one_way = [device.open_one_way().expect("one"), device.open_one_way().expect("another")];
     let runtime = runtime();
     let third = async {
         tokio::time::timeout(Duration::from_millis(200), device.connection.open_bi()).await.is_err()

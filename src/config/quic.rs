@@ -16,8 +16,8 @@ const IDLE_MS: RangeInclusive<u64> = 1_000..=3_600_000;
 /// QUIC at a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerQuic {
-    /// Streams that a device may have open beside the one of its CONNECT; 0: it has one stream. Each may hold 64 KiB that are
-    /// not read yet.
+    /// Streams that a device may have open beside the one of its CONNECT, and as many in its direction only; 0: it has one
+    /// stream. Each may hold 64 KiB that are not read yet.
     pub streams_max: u16,
     /// Whether a device that comes back may send its CONNECT before the handshake's end.
     pub early_data: EarlyData,
@@ -32,7 +32,7 @@ pub struct ListenerQuic {
 impl Default for ListenerQuic {
     fn default() -> Self {
         Self {
-            streams_max: 15,
+            streams_max: 8,
             early_data: EarlyData::Off,
             address_validation: AddressValidation::Always,
             keep_alive: Some(Duration::from_secs(20)),

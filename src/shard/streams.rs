@@ -154,9 +154,11 @@ impl Several {
 
     /// How many of these bytes can be handed on.
     fn sort(&mut self, stream: usize, bytes: &[u8]) -> usize {
+        // Where the device hears nothing, nothing is answered.
+        let answers = if self.streams.is_one_way(stream) { FIRST_STREAM } else { stream };
         let mut whole = 0;
         while let Some(rest) = bytes.get(whole..).filter(|rest| !rest.is_empty()) {
-            match self.routes.look(stream, rest, LARGE_BYTES) {
+            match self.routes.look(answers, rest, LARGE_BYTES) {
                 Ok(Front::Packet(length)) => whole += length,
                 Ok(Front::Large(length)) => {
                     self.reading = Some((stream, length - rest.len()));

@@ -103,6 +103,11 @@ impl Device {
         Ok(Lane { runtime: self.runtime.clone(), send, receive })
     }
 
+    /// One more stream, on which only the device speaks.
+    pub fn open_one_way(&self) -> io::Result<SendStream> {
+        Ok(self.runtime.block_on(within(self.connection.open_uni()))??)
+    }
+
     /// From now on all packets come from another port.
     pub fn rebind(&self) {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");

@@ -10,9 +10,9 @@ use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime};
 use crate::config::{AddressValidation, EarlyData, ListenerQuic};
 use crate::transport::tls::{ServerTls, TlsFault};
 
-use super::no_suite;
 use super::routing::OfShard;
 use super::stream::QuicStream;
+use super::{Room, no_suite};
 
 /// Connections whose first packet waits to be looked at, of each shard.
 const WAITING_MAX: usize = 1024;
@@ -61,8 +61,9 @@ impl QuicServer {
         let (reading, of) = tls.current();
         let crypto = QuicServerConfig::try_from(of.clone()).map_err(|error| no_suite(&error))?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        let streams_max = 1 + u32::from(quic.streams_max);
-        let transport = super::transport(streams_max, quic.idle_timeout, quic.keep_alive);
+        let others = u32::from(quic.streams_max);
+        let room = Room { both_ways: 1 + others, one_way: others };
+        let transport = super::transport(room, quic.idle_timeout, quic.keep_alive);
         config
             .transport_config(Arc::new(transport))
             .max_incoming(WAITING_MAX)

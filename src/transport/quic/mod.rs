@@ -33,16 +33,25 @@ const STREAM_WINDOW: u32 = 64 * 1024;
 /// Bytes that wait to be sent, or to be acknowledged, on all streams of a connection.
 const SEND_WINDOW: u64 = 256 * 1024;
 
-/// What both sides keep to: no streams in one direction only, no datagrams. Nobody opens streams that don't belong to MQTT.
-fn transport(streams_max: u32, idle: Duration, keep_alive: Option<Duration>) -> TransportConfig {
+/// How many streams the other end may open.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    both_ways: u32,
+    one_way: u32,
+}
+
+/// What both sides keep to: no datagrams, and nobody opens streams that don't belong to MQTT.
+fn transport(room: Room, idle: Duration, keep_alive: Option<Duration>) -> TransportConfig {
     let mut config = TransportConfig::default();
+    // One that we open has a window, too.
+    let streams = 1 + room.both_ways + room.one_way;
     let idle = IdleTimeout::try_from(idle).unwrap_or(IdleTimeout::from(VarInt::MAX));
     config
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .max_concurrent_bidi_streams(VarInt::from_u32(streams_max))
+        .max_concurrent_uni_streams(VarInt::from_u32(room.one_way))
+        .max_concurrent_bidi_streams(VarInt::from_u32(room.both_ways))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(STREAM_WINDOW.saturating_mul(streams_max.max(4))))
+        .receive_window(VarInt::from_u32(STREAM_WINDOW.saturating_mul(streams)))
         .send_window(SEND_WINDOW)
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(keep_alive);

@@ -13,8 +13,8 @@ use crate::config::Address;
 use crate::transport::dial::first_that_answers;
 use crate::transport::tls::{ClientTls, TlsFault, remedy_for};
 
-use super::no_suite;
 use super::stream::QuicStream;
+use super::{Room, no_suite};
 
 /// How long an upstream may give no sign of life, and how often it is asked for one. Devices may be silent for hours.
 const IDLE: Duration = Duration::from_secs(30);
@@ -143,6 +143,10 @@ fn config(tls: Arc<rustls::ClientConfig>) -> Result<ClientConfig, TlsFault> {
     let crypto = QuicClientConfig::try_from(tls).map_err(|error| no_suite(&error))?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     // The broker opens no streams.
-    config.transport_config(Arc::new(super::transport(0, IDLE, Some(KEEP_ALIVE))));
+    config.transport_config(Arc::new(super::transport(
+        Room { both_ways: 0, one_way: 0 },
+        IDLE,
+        Some(KEEP_ALIVE),
+    )));
     Ok(config)
 }

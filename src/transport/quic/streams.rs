@@ -11,18 +11,21 @@ use quinn::{ConnectionError, ReadError, RecvStream, SendStream};
 use super::stream::QuicStream;
 use crate::transport::{Chain, DeviceCertificate};
 
-type Accepting = Pin<Box<dyn Future<Output = Result<(SendStream, RecvStream), ConnectionError>>>>;
+/// The next stream that the device opens.
+type Accepting = Pin<Box<dyn Future<Output = Result<Other, ConnectionError>>>>;
 
 /// The streams of a connection. Number 0 is the first one, and as long open as the connection; the other numbers are given to
 /// streams that come, and again when they have gone. There are never more than the listener allows at once.
 pub struct QuicStreams {
     first: QuicStream,
     others: Vec<Option<Other>>,
-    accepting: Option<Accepting>,
+    /// In both directions, and in the device's only.
+    accepting: [Option<Accepting>; 2],
 }
 
 struct Other {
-    send: SendStream,
+    /// `None`: only the device speaks on it.
+    send: Option<SendStream>,
     /// `None`: the device sends no more on it.
     receive: Option<RecvStream>,
 }
@@ -35,7 +38,7 @@ impl std::fmt::Debug for QuicStreams {
 
 impl From<QuicStream> for QuicStreams {
     fn from(first: QuicStream) -> Self {
-        Self { first, others: Vec::new(), accepting: None }
+        Self { first, others: Vec::new(), accepting: [None, None] }
     }
 }
 
@@ -71,14 +74,8 @@ impl QuicStreams {
 
     /// Takes one more stream that the device has opened; its number.
     pub fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let accepting = self.accepting.get_or_insert_with(|| {
-            let connection = self.first.connection().clone();
-            Box::pin(async move { connection.accept_bi().await })
-        });
-        let Poll::Ready(accepted) = accepting.as_mut().poll(context) else { return Poll::Pending };
-        self.accepting = None;
-        let (send, receive) = accepted?;
-        let other = Some(Other { send, receive: Some(receive) });
+        let Poll::Ready(other) = self.poll_other(context)? else { return Poll::Pending };
+        let other = Some(other);
         let free = self.others.iter_mut().enumerate().find(|(_, other)| other.is_none());
         Poll::Ready(Ok(match free {
             Some((at, place)) => {
@@ -90,6 +87,39 @@ impl QuicStreams {
                 self.others.len()
             }
         }))
+    }
+
+    fn poll_other(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Other>> {
+        let connection = self.first.connection();
+        let [both_ways, one_way] = &mut self.accepting;
+        let both_ways = both_ways.get_or_insert_with(|| {
+            let connection = connection.clone();
+            Box::pin(async move {
+                let (send, receive) = connection.accept_bi().await?;
+                Ok(Other { send: Some(send), receive: Some(receive) })
+            })
+        });
+        if let Poll::Ready(other) = both_ways.as_mut().poll(context) {
+            self.accepting[0] = None;
+            return Poll::Ready(other.map_err(Into::into));
+        }
+        let one_way = one_way.get_or_insert_with(|| {
+            let connection = connection.clone();
+            Box::pin(async move {
+                let receive = connection.accept_uni().await?;
+                Ok(Other { send: None, receive: Some(receive) })
+            })
+        });
+        let Poll::Ready(other) = one_way.as_mut().poll(context) else { return Poll::Pending };
+        self.accepting[1] = None;
+        Poll::Ready(other.map_err(Into::into))
+    }
+
+    /// Whether only the device speaks on a stream.
+    #[must_use]
+    pub fn is_one_way(&self, number: usize) -> bool {
+        let other = number.checked_sub(1).and_then(|at| self.others.get(at)?.as_ref());
+        other.is_some_and(|other| other.send.is_none())
     }
 
     fn other(&mut self, number: usize) -> Option<&mut Other> {
@@ -135,8 +165,8 @@ impl QuicStreams {
         if number == 0 {
             return self.first.poll_write(context, bytes);
         }
-        match self.other(number) {
-            Some(other) => Pin::new(&mut other.send).poll_write(context, bytes).map_err(Into::into),
+        match self.other(number).and_then(|other| other.send.as_mut()) {
+            Some(send) => Pin::new(send).poll_write(context, bytes).map_err(Into::into),
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
@@ -151,9 +181,9 @@ impl QuicStreams {
     /// Gives a stream up, after what was written to it. Its number is free again.
     pub fn close(&mut self, number: usize) {
         let place = number.checked_sub(1).and_then(|at| self.others.get_mut(at));
-        if let Some(mut other) = place.and_then(Option::take) {
+        if let Some(mut send) = place.and_then(Option::take).and_then(|other| other.send) {
             // It fails if the device wants nothing any more.
-            let _ = other.send.finish();
+            let _ = send.finish();
         }
         while let Some(None) = self.others.last() {
             self.others.pop();
@@ -163,8 +193,8 @@ impl QuicStreams {
     /// Says on all streams that nothing more will be written.
     pub fn finish(&mut self) {
         self.first.finish();
-        for other in self.others.iter_mut().flatten() {
-            let _ = other.send.finish();
+        for send in self.others.iter_mut().flatten().filter_map(|other| other.send.as_mut()) {
+            let _ = send.finish();
         }
     }
 }
