@@ -129,7 +129,7 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     let (doorkeepers, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
     let (posts, listening, admin_socket) = bind(config, &parts, &doorkeepers, shards)?;
     let keeper = Keeper::start(kept, config.folder.clone()).map_err(|error| vec![error.into()])?;
-    let telemetry = Arc::new(Telemetry::new(shards));
+    let telemetry = Arc::new(Telemetry::new(shards, parts.upstreams.concat()));
     let (running, watched) = watch::channel(Running::Yes);
     let rereading = start_renewal(parts.renewal, config.proxy.certificate_check)
         .map_err(|error| vec![error.into()])?;

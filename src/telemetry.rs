@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 use crate::session::{End, Excess, Paced, Tally};
 use crate::translate::{Note, Reason, Way};
+use crate::upstream::{Reach, Standing};
 
 const OPEN: &str = "interlingua_sessions";
 const SHARD_OPEN: &str = "interlingua_shard_sessions";
@@ -26,23 +27,27 @@ const UNDELIVERED: &str = "interlingua_messages_undelivered_total";
 const TURNED_AWAY: &str = "interlingua_connections_turned_away_total";
 const ACCEPTING_PAUSED: &str = "interlingua_accepting_paused_total";
 const PAUSED: &str = "interlingua_devices_paused_total";
+const UPSTREAM_STATE: &str = "interlingua_upstream_state";
+const SUSPENSIONS: &str = "interlingua_upstream_suspensions_total";
 const BUILD: &str = "interlingua_build_info";
 
 /// The counters of all shards.
 pub struct Telemetry {
     shards: Vec<Arc<Tally>>,
+    upstreams: Vec<Arc<Reach>>,
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
 }
 
 impl Telemetry {
-    /// Tallies for this many shards.
+    /// Tallies for this many shards, which share these upstreams; one may be there several times.
     #[must_use]
-    pub fn new(shards: usize) -> Self {
+    pub fn new(shards: usize, upstreams: Vec<Arc<Reach>>) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         with_local_recorder(&recorder, describe);
-        Self { shards: (0..shards).map(|_| Arc::default()).collect(), recorder, handle }
+        let shards = (0..shards).map(|_| Arc::default()).collect();
+        Self { shards, upstreams, recorder, handle }
     }
 
     /// The tally of a shard.
@@ -66,6 +71,11 @@ impl Telemetry {
         counter!(OPENED).absolute(self.sum(|tally| tally.opened.value()));
         counter!(ESTABLISHED).absolute(self.sum(|tally| tally.established.value()));
         counter!(FILTERED).absolute(self.sum(Tally::filtered));
+        for upstream in &self.upstreams {
+            let name = upstream.name().to_owned();
+            gauge!(UPSTREAM_STATE, "upstream" => name.clone()).set(state_of(upstream.standing()));
+            counter!(SUSPENSIONS, "upstream" => name).absolute(upstream.suspensions());
+        }
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         counter!(ACCEPTING_PAUSED).absolute(self.sum(|tally| tally.accepting_paused.value()));
         for (index, label) in Excess::LABELS.into_iter().enumerate() {
@@ -111,9 +121,22 @@ fn open(tally: &Tally) -> u64 {
     tally.opened.value().saturating_sub(ended)
 }
 
+fn state_of(standing: Standing) -> f64 {
+    match standing {
+        Standing::Closed => 0.0,
+        Standing::HalfOpen => 1.0,
+        Standing::Open => 2.0,
+    }
+}
+
 fn describe() {
     describe_gauge!(OPEN, Unit::Count, "Connections of devices that are open now");
     describe_gauge!(SHARD_OPEN, Unit::Count, "Those of each shard");
+    describe_gauge!(
+        UPSTREAM_STATE,
+        "Whom the upstream's breaker lets through: 0 everybody, 1 a trial, 2 nobody"
+    );
+    describe_counter!(SUSPENSIONS, Unit::Count, "Times that the upstream's breaker has opened");
     describe_gauge!(BUILD, "The version that is running");
     describe_counter!(OPENED, Unit::Count, "Connections accepted from devices");
     describe_counter!(ESTABLISHED, Unit::Count, "Sessions whose upstream accepted them");
@@ -164,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_text_has_every_reason_and_the_sum_of_all_shards() {
-        let telemetry = Telemetry::new(2);
+        let telemetry = Telemetry::new(2, Vec::new());
         telemetry.tally(0).opened.add(2);
         telemetry.tally(1).opened.add(1);
         telemetry.tally(1).end(End::DeviceClosed);

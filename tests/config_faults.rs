@@ -135,6 +135,31 @@ devices.csv:4: upstream `1` stands here for the second time; names are unique
 }
 
 #[test]
+fn a_breaker_has_numbers_that_go_together() {
+    let text = |breaker: &str| {
+        format!(
+            "[[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n\
+             [[upstream]]\nname = 'b'\nurl = 'mqtt://h'\ndialect = 'plain'\n[upstream.breaker]\n{breaker}\n"
+        )
+    };
+    check(
+        &text("failures = -1\ntrials = 0\nbackoff_min_ms = 900\nbackoff_max_ms = 800\npause = 1"),
+        "proxy.toml:11: upstream[0].breaker.failures: -1 is out of range; write a number from 0 to 1000000\n\
+         proxy.toml:12: upstream[0].breaker.trials: 0 is out of range; write a number from 1 to 1000\n\
+         proxy.toml:14: upstream[0].breaker.backoff_max_ms: is less than `backoff_min_ms`, which is 900; write a larger number here or a smaller one there\n\
+         proxy.toml:15: upstream[0].breaker.pause: unknown key; this table has `backoff_max_ms`, `backoff_min_ms`, `failures` or `trials`\n",
+    );
+    let loaded = |breaker: &str| {
+        let config = load("proxy.toml", &text(breaker), &mut outside).expect("it is good");
+        config.listeners[0].upstream.breaker
+    };
+    let long = loaded("backoff_min_ms = 60000");
+    assert_eq!(long.backoff_max.as_millis(), 60_000, "the maximum follows where it isn't written");
+    let reference = "failures = 5\nbackoff_min_ms = 500\nbackoff_max_ms = 30000\ntrials = 1";
+    assert_eq!(loaded(reference), loaded(""), "what is written as default is the default");
+}
+
+#[test]
 fn values_are_checked_against_their_dialect() {
     let text = r#"[[listener]]
 name = "a"

@@ -15,9 +15,9 @@ const ROOMS: &[(&str, Floor, &[&str])] = &[
     ("access", Floor::Pure, &["document"]),
     ("session", Floor::Pure, &["mqtt", "dialect", "translate", "access"]),
     ("config", Floor::Pure, &["document", "payload", "dialect", "translate", "access", "session"]),
-    ("telemetry", Floor::Shell, &["translate", "session"]),
     ("transport", Floor::Shell, &["config"]),
     ("upstream", Floor::Shell, &["config", "transport"]),
+    ("telemetry", Floor::Shell, &["translate", "session", "upstream"]),
     ("registry", Floor::Shell, &[]),
     ("gate", Floor::Shell, &["access", "session", "config"]),
     (

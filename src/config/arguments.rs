@@ -8,6 +8,7 @@ use crate::session::{OnRefusal, SessionLimits};
 use crate::translate::{PayloadOptions, Translator};
 
 use super::address::parse_listen;
+use super::breaker::Breaker;
 use super::connection_limits::WrittenLimits;
 use super::faults::{Faults, Place, Said, Wrong, outcome};
 use super::identity::{check_use, mean_identity};
@@ -118,6 +119,7 @@ pub fn from_arguments(
                 let ca = Said::flag("--upstream-ca", ca.clone());
                 WrittenTls::of_flags(ca.place.clone(), Vec::new(), Some(ca))
             }),
+            breaker: Breaker::default(),
             side: upstream,
         }],
         identity: write_identity(arguments, &faults),

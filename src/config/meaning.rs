@@ -196,6 +196,7 @@ fn mean_upstream<'w>(
             tls,
             dialect: side.side.dialect.name.clone(),
             mode,
+            breaker: written.breaker,
         }),
         _ => None,
     };

@@ -20,6 +20,7 @@
 mod access;
 mod address;
 mod arguments;
+mod breaker;
 mod connection_limits;
 mod faults;
 mod identity;
@@ -40,6 +41,7 @@ mod written;
 
 pub use address::{Address, Url};
 pub use arguments::{Arguments, from_arguments, pair_from_arguments};
+pub use breaker::Breaker;
 pub use connection_limits::ConnectionLimits;
 pub use model::{
     Access, Admin, Checks, Config, Listener, LogFormat, LogLevel, Mode, Proof, Proxy, ProxyHeader,

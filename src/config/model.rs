@@ -9,6 +9,7 @@ use crate::access::{Guard, Rules, Source};
 use crate::session::SessionPlan;
 
 use super::address::{Address, Url};
+use super::breaker::Breaker;
 use super::connection_limits::ConnectionLimits;
 use super::quic::ListenerQuic;
 use super::route::Route;
@@ -332,6 +333,8 @@ pub struct Upstream {
     pub dialect: Box<str>,
     /// How devices share connections to it.
     pub mode: Mode,
+    /// When it is left alone.
+    pub breaker: Breaker,
 }
 
 /// What carries MQTT to an upstream.

@@ -126,7 +126,7 @@ fn set_size(
     Some(written.line)
 }
 
-fn set_time(
+pub(super) fn set_time(
     table: &mut Table<'_>,
     key: &'static str,
     range: RangeInclusive<u64>,

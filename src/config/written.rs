@@ -6,6 +6,7 @@ use crate::session::{OnRefusal, SessionLimits};
 use crate::translate::PayloadOptions;
 
 use super::access::{WrittenAccess, read_access};
+use super::breaker::{Breaker, read_breaker};
 use super::connection_limits::{WrittenLimits, read_listener_limits};
 use super::faults::{Place, Said};
 use super::model::{Proxy, ProxyHeader, ProxyProtocol};
@@ -56,6 +57,7 @@ pub(super) struct WrittenUpstream {
     pub(super) mode: Option<Said<String>>,
     pub(super) proxy_protocol: Option<Said<Option<ProxyProtocol>>>,
     pub(super) tls: Option<WrittenTls>,
+    pub(super) breaker: Breaker,
     pub(super) side: WrittenSide,
 }
 
@@ -172,6 +174,7 @@ fn read_upstream(mut table: Table<'_>) -> WrittenUpstream {
         mode: text(&mut table, "mode"),
         proxy_protocol,
         tls: table.table("tls").map(read_upstream_tls),
+        breaker: table.table("breaker").map(read_breaker).unwrap_or_default(),
         side: WrittenSide {
             versions: read_versions(&mut table),
             ..read_side(&mut table, "upstream")

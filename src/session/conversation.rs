@@ -279,6 +279,13 @@ impl Session {
         }
     }
 
+    /// The upstream has failed too often and isn't asked now: the device hears the same as if it had been.
+    pub fn on_upstream_suspended(&mut self, wake: &mut Wake<'_>) {
+        if self.phase == Phase::AwaitUpstream {
+            self.refuse_connect(End::UpstreamSuspended, ReasonCode::ServerUnavailable, wake);
+        }
+    }
+
     /// The proxy stops: the device is told, the upstream sees a connection that breaks.
     pub fn on_drain(&mut self, wake: &mut Wake<'_>) {
         match self.phase {

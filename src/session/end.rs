@@ -30,6 +30,9 @@ pub enum End {
     /// The upstream can't be reached.
     #[error("the upstream can't be reached")]
     UpstreamUnreachable,
+    /// The upstream has failed too often, and isn't asked for a while.
+    #[error("the upstream has failed too often; it is asked again after a while")]
+    UpstreamSuspended,
     /// The upstream didn't answer CONNECT in time.
     #[error("the upstream didn't answer CONNECT in time")]
     UpstreamTimeout,
@@ -78,9 +81,40 @@ pub enum End {
     HandshakeFailed,
 }
 
+/// What the end of a session before CONNACK says of its upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It is there, if only to refuse this device.
+    Answers,
+    /// It says itself that it takes nobody now.
+    TakesNobody,
+    /// It said nothing, or nothing that could be read.
+    Silent,
+    /// Nothing.
+    Nothing,
+}
+
 impl End {
+    /// What it says of the upstream, if it comes before CONNACK.
+    #[must_use]
+    pub fn sign(self) -> Sign {
+        match self {
+            End::UpstreamRefused(ReasonCode::ServerUnavailable | ReasonCode::ServerBusy) => {
+                Sign::TakesNobody
+            }
+            End::UpstreamRefused(_) => Sign::Answers,
+            End::UpstreamUnreachable
+            | End::UpstreamTimeout
+            | End::UpstreamClosed
+            | End::UpstreamDisconnected(_)
+            | End::UpstreamMalformed(_)
+            | End::UpstreamProtocol(_) => Sign::Silent,
+            _ => Sign::Nothing,
+        }
+    }
+
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 23] = [
+    pub const LABELS: [&'static str; 24] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -104,6 +138,7 @@ impl End {
         "handshake_failed",
         "properties_exceeded",
         "turned_away",
+        "upstream_suspended",
     ];
 
     /// Place in [`End::LABELS`].
@@ -133,6 +168,7 @@ impl End {
             End::HandshakeFailed => 20,
             End::PropertiesExceeded => 21,
             End::TurnedAway => 22,
+            End::UpstreamSuspended => 23,
         }
     }
 
@@ -170,6 +206,7 @@ impl End {
             End::TakenOver => Some(ReasonCode::SessionTakenOver),
             End::ConnectRefused(_)
             | End::UpstreamUnreachable
+            | End::UpstreamSuspended
             | End::UpstreamTimeout
             | End::UpstreamRefused(_)
             | End::UpstreamClosed

@@ -68,7 +68,7 @@ mod will;
 
 pub use access::{Admitted, Standing};
 pub use conversation::{Scratch, Session, Wake};
-pub use end::End;
+pub use end::{End, Sign};
 pub use pace::{Bucket, Rate, nanoseconds};
 pub use plan::{OnRefusal, SessionLimits, SessionPlan};
 pub use streams::{FIRST_STREAM, Front, Routed, Streams};

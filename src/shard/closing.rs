@@ -32,7 +32,7 @@ impl Connection {
 
     /// Counts the end and writes it into the log. Returns until when both sides are waited for.
     pub(super) fn start_closing(&mut self, end: End) -> Instant {
-        self.opening = None;
+        self.has_ended_opening(end);
         let now = Instant::now();
         self.with_session(now, Session::on_ended);
         let until = now + CLOSING;

@@ -30,7 +30,7 @@ pub(crate) struct Connection {
     pub(super) device: Peer,
     pub(super) upstream: Option<Peer>,
     pub(super) alarm: Alarm,
-    /// Until the upstream's connection is open.
+    /// Until the upstream has answered CONNECT.
     pub(super) opening: Option<Box<Opening>>,
     /// Only while a payload is being moved.
     pub(super) behind: Option<Box<Behind>>,
@@ -98,6 +98,9 @@ impl Connection {
             let freed = held.iter().zip(self.held()).any(|(before, after)| *before && !after)
                 || self.may_resume();
             self.log_refusals();
+            if self.opening.is_some() && self.session.is_accepted() {
+                self.has_opened();
+            }
             if let Some(entry) = self.entry.as_ref().filter(|_| self.session.is_accepted()) {
                 entry.is_accepted();
             }

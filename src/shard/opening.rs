@@ -1,27 +1,29 @@
 //! The start of a session's upstream connection.
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::gate::Checking;
+use crate::session::{End, Session, Sign};
 use crate::transport::{Caller, Stream};
-use crate::upstream;
+use crate::upstream::{Attempt, OpenError, Verdict};
 
 use super::accept::Door;
 use super::connection::Connection;
 use super::peer::Peer;
 
 /// A connection to an upstream that is being opened.
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Stream>>>>;
+type Connecting = Pin<Box<dyn Future<Output = Result<Stream, OpenError>>>>;
 
-/// The start of an upstream connection.
+/// The start of an upstream connection, up to the upstream's answer to CONNECT.
 #[derive(Default)]
 pub(super) struct Opening {
     /// The check of the device's credentials.
     pub(super) checking: Option<Checking>,
     connecting: Option<Connecting>,
+    /// What the upstream's breaker is told of it.
+    attempt: Option<Attempt>,
     /// The upstream's CONNECT, meanwhile.
     pub(super) early: Vec<u8>,
 }
@@ -31,8 +33,10 @@ impl Connection {
     pub(super) fn poll_connecting(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let Some(opening) = &mut self.opening else { return false };
         if self.session.wants_upstream() && opening.connecting.is_none() {
-            let connecting = self.open_upstream(context);
-            self.opening.get_or_insert_default().connecting = Some(connecting);
+            let attempt = Attempt::new(self.about.door.upstream.clone());
+            let connecting = self.open_upstream(attempt.clone(), context);
+            let opening = self.opening.get_or_insert_default();
+            (opening.connecting, opening.attempt) = (Some(connecting), Some(attempt));
         }
         let Some(opening) = &mut self.opening else { return false };
         let Some(connecting) = &mut opening.connecting else { return false };
@@ -43,16 +47,38 @@ impl Connection {
                 let mut upstream = Peer::new(stream);
                 upstream.out(&self.state.buffers).append(&mut opening.early);
                 self.upstream = Some(upstream);
-                self.opening = None;
                 self.session.on_upstream_open(now);
             }
-            Err(error) => {
+            Err(OpenError::Suspended) => {
+                self.with_session(now, Session::on_upstream_suspended);
+            }
+            Err(OpenError::Unreachable(error)) => {
                 let Door { name: listener, upstream, .. } = &*self.about.door;
                 tracing::warn!(%listener, upstream = upstream.name(), %error, "the upstream can't be reached");
-                self.with_session(now, |session, wake| session.on_upstream_unreachable(wake));
+                self.with_session(now, Session::on_upstream_unreachable);
             }
         }
         true
+    }
+
+    /// The upstream has accepted the device: its breaker hears so, and nothing of the opening stays in memory.
+    pub(super) fn has_opened(&mut self) {
+        if let Some(attempt) = self.opening.take().and_then(|opening| opening.attempt) {
+            attempt.settle(Verdict::Answered);
+        }
+    }
+
+    /// The session has ended, perhaps before it began: the breaker hears what that says of the upstream.
+    pub(super) fn has_ended_opening(&mut self, end: End) {
+        let Some(attempt) = self.opening.take().and_then(|opening| opening.attempt) else { return };
+        attempt.settle(match end.sign() {
+            Sign::Answers => Verdict::Answered,
+            Sign::TakesNobody => Verdict::TakesNobody,
+            // Before there is a connection it can't be about this device.
+            Sign::Silent if self.upstream.is_none() => Verdict::TakesNobody,
+            Sign::Silent => Verdict::Silent(self.session.client_identifier()),
+            Sign::Nothing => Verdict::Unknown,
+        });
     }
 
     /// Whose connection the upstream's is, where that is to be told.
@@ -67,15 +93,11 @@ impl Connection {
     }
 
     /// Opens the connection, after the session that waits under the same client identifier has made way.
-    fn open_upstream(&mut self, context: &Context<'_>) -> Connecting {
-        let open = upstream::open(
-            self.about.door.upstream.clone(),
-            self.state.endpoints.clone(),
-            self.caller(),
-        );
+    fn open_upstream(&mut self, attempt: Attempt, context: &Context<'_>) -> Connecting {
+        let open = attempt.open(self.state.endpoints.clone(), self.caller());
         let client_identifier = self.session.upstream_identifier();
         if client_identifier.is_empty() {
-            return open;
+            return Box::pin(open);
         }
         let (name, waker) = (self.about.door.upstream.name(), context.waker().clone());
         let entry = self.state.registry.enter(name, client_identifier, waker);
@@ -86,7 +108,7 @@ impl Connection {
                 gone.await;
                 open.await
             }),
-            None => open,
+            None => Box::pin(open),
         }
     }
 }

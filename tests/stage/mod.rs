@@ -48,6 +48,38 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// What the admin interface says, which `limits` has to open: status line, headers and text.
+    pub fn asks(&self, path: &str) -> String {
+        ask(self.server.as_ref().and_then(|server| server.admin).expect("it is open"), path)
+    }
+
+    /// The value of a metric, by its name with labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        metric(&self.asks("/metrics"), name)
+    }
+}
+
+/// What is served at an address over HTTP.
+pub fn ask(admin: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(admin).expect("a connection");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text
+}
+
+/// The value of a metric in what `/metrics` says.
+pub fn metric(text: &str, name: &str) -> f64 {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name} in {text}")).parse().expect("a number")
+}
+
+/// Opens the admin interface, behind the limits of [`Stage::new`].
+pub const ADMIN: &str = "[admin]\nbind = '127.0.0.1:0'";
+
 impl Drop for Stage {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
