@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::admin;
 use crate::config::{Config, Proof, Shards};
 use crate::gate::{Gate, Keeper, Kept};
+use crate::overload;
 use crate::registry::Registry;
 use crate::shard::{self, Balance, Crowd, Doorkeeper, Post, Running, ShardLimits, Shared};
 use crate::telemetry::Telemetry;
@@ -27,6 +28,7 @@ pub struct Server {
     pub admin: Option<SocketAddr>,
     running: watch::Sender<Running>,
     keeper: Keeper,
+    watch: overload::Watch,
     shards: Vec<JoinHandle<()>>,
     /// Asks for the files to be read again; `None`: there are none.
     rereading: Option<mpsc::Sender<()>>,
@@ -129,15 +131,17 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     let (doorkeepers, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
     let (posts, listening, admin_socket) = bind(config, &parts, &doorkeepers, shards)?;
     let keeper = Keeper::start(kept, config.folder.clone()).map_err(|error| vec![error.into()])?;
-    let telemetry = Arc::new(Telemetry::new(shards, parts.upstreams.concat()));
+    let (overload, watch) = overload::start(&config.proxy).map_err(|error| vec![error.into()])?;
+    let telemetry = Arc::new(Telemetry::new(shards, parts.upstreams.concat(), overload.clone()));
     let (running, watched) = watch::channel(Running::Yes);
     let rereading = start_renewal(parts.renewal, config.proxy.certificate_check)
         .map_err(|error| vec![error.into()])?;
     let threads = Vec::with_capacity(shards);
-    let mut server = Server { listening, admin: None, running, keeper, shards: threads, rereading };
+    let mut server =
+        Server { listening, admin: None, running, keeper, watch, shards: threads, rereading };
     if let Some(socket) = admin_socket {
         server.admin = socket.local_addr().ok();
-        admin::start(socket, telemetry.clone(), watched.clone())
+        admin::start(socket, telemetry.clone(), overload.clone(), watched.clone())
             .map_err(|error| vec![error.into()])?;
     }
     let handshakes_max = config.proxy.handshakes_max.min(Semaphore::MAX_PERMITS);
@@ -154,7 +158,8 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     for (number, (posts, visitors)) in posts.into_iter().zip(visitors).enumerate() {
         let (registry, balance, running) = (registry.clone(), balance.clone(), watched.clone());
         let (tally, handshakes) = (telemetry.tally(number), handshakes.clone());
-        let shared = Shared { tally, registry, balance, handshakes, visitors, running };
+        let overload = overload.clone();
+        let shared = Shared { tally, registry, balance, handshakes, overload, visitors, running };
         let started = shard::start(number, posts, limits.clone(), shared);
         server.shards.push(started.map_err(|error| vec![error.into()])?);
     }
@@ -265,6 +270,7 @@ impl Server {
     pub fn stop(self) {
         // No receiver: the shards have ended already.
         let _ = self.running.send(Running::Draining);
+        drop(self.watch);
         for shard in self.shards {
             if shard.join().is_err() {
                 tracing::error!("a shard ended with a panic; please report it");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::overload::Overload;
 use crate::session::{End, Excess, Paced, Tally};
 use crate::translate::{Note, Reason, Way};
 use crate::upstream::{Reach, Standing};
@@ -29,12 +30,16 @@ const ACCEPTING_PAUSED: &str = "interlingua_accepting_paused_total";
 const PAUSED: &str = "interlingua_devices_paused_total";
 const UPSTREAM_STATE: &str = "interlingua_upstream_state";
 const SUSPENSIONS: &str = "interlingua_upstream_suspensions_total";
+const MEMORY: &str = "interlingua_memory_bytes";
+const MEMORY_MAX: &str = "interlingua_memory_max_bytes";
+const MEMORY_LEVEL: &str = "interlingua_memory_level";
 const BUILD: &str = "interlingua_build_info";
 
 /// The counters of all shards.
 pub struct Telemetry {
     shards: Vec<Arc<Tally>>,
     upstreams: Vec<Arc<Reach>>,
+    overload: Arc<Overload>,
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
 }
@@ -42,12 +47,12 @@ pub struct Telemetry {
 impl Telemetry {
     /// Tallies for this many shards, which share these upstreams; one may be there several times.
     #[must_use]
-    pub fn new(shards: usize, upstreams: Vec<Arc<Reach>>) -> Self {
+    pub fn new(shards: usize, upstreams: Vec<Arc<Reach>>, overload: Arc<Overload>) -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         let handle = recorder.handle();
         with_local_recorder(&recorder, describe);
         let shards = (0..shards).map(|_| Arc::default()).collect();
-        Self { shards, upstreams, recorder, handle }
+        Self { shards, upstreams, overload, recorder, handle }
     }
 
     /// The tally of a shard.
@@ -76,6 +81,9 @@ impl Telemetry {
             gauge!(UPSTREAM_STATE, "upstream" => name.clone()).set(state_of(upstream.standing()));
             counter!(SUSPENSIONS, "upstream" => name).absolute(upstream.suspensions());
         }
+        gauge!(MEMORY).set(self.overload.memory_used() as f64);
+        gauge!(MEMORY_MAX).set(self.overload.memory_max() as f64);
+        gauge!(MEMORY_LEVEL).set(f64::from(self.overload.level() as u8));
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         counter!(ACCEPTING_PAUSED).absolute(self.sum(|tally| tally.accepting_paused.value()));
         for (index, label) in Excess::LABELS.into_iter().enumerate() {
@@ -137,6 +145,12 @@ fn describe() {
         "Whom the upstream's breaker lets through: 0 everybody, 1 a trial, 2 nobody"
     );
     describe_counter!(SUSPENSIONS, Unit::Count, "Times that the upstream's breaker has opened");
+    describe_gauge!(MEMORY, Unit::Bytes, "Memory that the process has");
+    describe_gauge!(MEMORY_MAX, Unit::Bytes, "Memory that it may have; 0: it isn't watched");
+    describe_gauge!(
+        MEMORY_LEVEL,
+        "How short memory is: 0 it isn't, 1 new sessions are refused, 2 sessions are ended"
+    );
     describe_gauge!(BUILD, "The version that is running");
     describe_counter!(OPENED, Unit::Count, "Connections accepted from devices");
     describe_counter!(ESTABLISHED, Unit::Count, "Sessions whose upstream accepted them");
@@ -187,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_text_has_every_reason_and_the_sum_of_all_shards() {
-        let telemetry = Telemetry::new(2, Vec::new());
+        let telemetry = Telemetry::new(2, Vec::new(), Arc::default());
         telemetry.tally(0).opened.add(2);
         telemetry.tally(1).opened.add(1);
         telemetry.tally(1).end(End::DeviceClosed);

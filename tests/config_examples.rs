@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use interlingua::config::{
-    Config, ConnectionLimits, LogFormat, LogLevel, Lookup, Proxy, Shards, load,
+    Config, ConnectionLimits, LogFormat, LogLevel, Lookup, MemoryMax, Proxy, Shards, load,
 };
 use interlingua::session::{OnRefusal, Rate, SessionLimits};
 
@@ -120,6 +120,9 @@ shards = 3
 pin = true
 drain_timeout_ms = 1
 certificate_check_ms = 11
+memory_max_bytes = 20000000
+memory_refuse_percent = 30
+memory_end_percent = 40
 log = "json"
 log_level = "trace"
 [limits]
@@ -150,6 +153,9 @@ handshakes_max = 12
         openings_max: 10,
         handshakes_max: 12,
         certificate_check: Duration::from_millis(11),
+        memory_max: MemoryMax::Exactly(20_000_000),
+        memory_refuse_percent: 30,
+        memory_end_percent: 40,
         drain_timeout: Duration::from_millis(1),
         log: LogFormat::Json,
         log_level: LogLevel::Trace,

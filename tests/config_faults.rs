@@ -1,6 +1,6 @@
 //! A broken configuration is refused whole: every fault, its line, what to write instead, and no secret.
 
-use interlingua::config::{Config, Lookup, load};
+use interlingua::config::{Config, Lookup, MemoryMax, load};
 use interlingua::mqtt::Qos;
 use interlingua::translate::{Incoming, Memory, Reason, Scratch, Translated, Way};
 
@@ -101,7 +101,7 @@ table = "devices.csv"
         text,
         r#"proxy.toml:2: proxy.shards: 300 is out of range; write "auto" or a number from 1 to 256
 proxy.toml:3: proxy.log: `jsn` is not known; did you mean `json`?
-proxy.toml:4: proxy.colour: unknown key; this table has `certificate_check_ms`, `drain_timeout_ms`, `log`, `log_level`, `pin` or `shards`
+proxy.toml:4: proxy.colour: unknown key; this table has `certificate_check_ms`, `drain_timeout_ms`, `log`, `log_level`, `memory_end_percent`, `memory_max_bytes`, `memory_refuse_percent`, `pin` or `shards`
 proxy.toml:6: admin.bind: `0.0.0.0:1883` is already taken by listener[0].bind; write another port or host
 proxy.toml:9: limits.connect_size_max: is more than `packet_size_max`, which is 1024; a CONNECT is a packet: write a smaller number here or a larger one there
 proxy.toml:14: listener[0].transport: `udp` is not known; did you mean `tcp`?
@@ -132,6 +132,54 @@ devices.csv:3: device `a` stands here for the second time; names are unique
 devices.csv:4: upstream `1` stands here for the second time; names are unique
 "#,
     );
+}
+
+#[test]
+fn marks_of_memory_stand_in_their_order() {
+    const REST: &str = "[[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n\
+         [[upstream]]\nname = 'b'\nurl = 'mqtt://h'\ndialect = 'plain'\n";
+    let cases = [
+        (
+            "memory_max_bytes = 1024",
+            "memory_max_bytes: 1024 is out of range; write \"auto\", \"off\" or a number of bytes from 16777216 on",
+        ),
+        (
+            "memory_max_bytes = -1",
+            "memory_max_bytes: -1 is out of range; write \"auto\", \"off\" or a number of bytes from 16777216 on",
+        ),
+        (
+            "memory_max_bytes = '1G'",
+            "memory_max_bytes: is another word; write \"auto\", \"off\" or a number of bytes from 16777216 on",
+        ),
+        (
+            "memory_max_bytes = true",
+            "memory_max_bytes: is no number of bytes; write \"auto\", \"off\" or a number of bytes from 16777216 on",
+        ),
+        (
+            "memory_refuse_percent = 95",
+            "memory_end_percent: is 95, and `memory_refuse_percent` is 95; new sessions are refused before others are ended: write a smaller number there or a larger one here",
+        ),
+        (
+            "memory_end_percent = 85",
+            "memory_end_percent: is 85, and `memory_refuse_percent` is 85; new sessions are refused before others are ended: write a smaller number there or a larger one here",
+        ),
+        (
+            "memory_end_percent = 100",
+            "memory_end_percent: 100 is out of range; write a number from 10 to 99",
+        ),
+    ];
+    for (written, told) in cases {
+        check(&format!("[proxy]\n{written}\n{REST}"), &format!("proxy.toml:2: proxy.{told}\n"));
+    }
+    let loaded = |proxy: &str| {
+        let text = format!("[proxy]\n{proxy}\n{REST}");
+        load("proxy.toml", &text, &mut outside).expect("it is good").proxy
+    };
+    assert_eq!(loaded("memory_max_bytes = 'off'").memory_max, MemoryMax::Off);
+    assert_eq!(loaded("memory_max_bytes = 268435456").memory_max, MemoryMax::Exactly(1 << 28));
+    let reference =
+        "memory_max_bytes = 'auto'\nmemory_refuse_percent = 85\nmemory_end_percent = 95";
+    assert_eq!(loaded(reference), loaded(""), "what is written as default is the default");
 }
 
 #[test]

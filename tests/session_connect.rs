@@ -114,6 +114,36 @@ fn a_stopping_proxy_refuses_those_that_are_not_accepted_yet() {
 }
 
 #[test]
+fn an_upstream_that_is_left_alone_is_an_upstream_that_is_not_there() {
+    for script in every_pair() {
+        let (version, connect) = (script.version(), script.opening().device_connect);
+        let script = script.device_sends(connect).upstream_suspended();
+        let script = script.device_receives(connack(version, ReasonCode::ServerUnavailable));
+        script.ends(End::UpstreamSuspended).play();
+        // Afterwards it is none of the session's business.
+    }
+    for script in every_pair() {
+        script.connected().upstream_suspended().goes_on().play();
+    }
+}
+
+#[test]
+fn without_memory_nobody_is_accepted() {
+    let asking = every_pair().into_iter().map(|script| {
+        let connect = script.opening().device_connect;
+        script.device_sends(connect)
+    });
+    let asked = every_pair().into_iter().map(Script::connecting);
+    for script in asking.chain(asked) {
+        let version = script.version();
+        // "Try again later" is 0x89, and 3 before version 5.
+        let busy = connack(version, ReasonCode::ServerBusy);
+        script.short_of_memory().device_receives(busy).ends_as("connect_refused").play();
+    }
+    pairs::plain(Version::V5).short_of_memory().ends(End::MemoryShort).play();
+}
+
+#[test]
 fn a_stopping_proxy_says_so_to_version_5() {
     for script in every_pair() {
         let version = script.version();

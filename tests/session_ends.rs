@@ -85,6 +85,18 @@ fn a_will_that_is_carried_is_asked_for_by_the_devices_own_disconnect() {
         .play();
 }
 
+#[test]
+fn who_has_to_go_for_want_of_memory_is_told_and_breaks_towards_the_upstream() {
+    for script in [pairs::plain(V311), pairs::plain(V5), pairs::xyte_legacy_to_xyte()] {
+        let version = script.version();
+        let mut script = script.connected().short_of_memory();
+        if version == V5 {
+            script = script.device_receives(disconnect(V5, ReasonCode::QuotaExceeded));
+        }
+        script.ends(End::MemoryShort).play();
+    }
+}
+
 // ---- wills ----
 
 #[test]
@@ -140,13 +152,14 @@ fn the_will(qos: Qos) -> Vec<u8> {
 #[test]
 fn an_emulated_will_is_published_when_the_device_vanishes_in_any_way() {
     type Vanish = fn(Script) -> Script;
-    let ways: [(Vanish, &str); 6] = [
+    let ways: [(Vanish, &str); 7] = [
         (|script| script.device_closes(), "device_closed"),
         (|script| script.after(90.1), "keep_alive_timeout"),
         (|script| script.device_sends([0x00]), "device_malformed"),
         (|script| script.device_sends(PINGRESP), "device_protocol"),
         (|script| script.device_sends(connect(connect_of(V311, "77"))), "device_protocol"),
         (|script| script.drain(), "drained"),
+        (|script| script.short_of_memory(), "memory_short"),
     ];
     for (vanish, label) in ways {
         vanish(with_will(Q1))

@@ -33,7 +33,9 @@ enum Event {
     Open,
     Closes(Peer),
     Unreachable,
+    Suspended,
     Drain,
+    ShortOfMemory,
     Passes(u16),
 }
 
@@ -56,7 +58,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop_oneof![
             peer().prop_map(Event::Closes),
             Just(Event::Unreachable),
+            Just(Event::Suspended),
             Just(Event::Drain),
+            Just(Event::ShortOfMemory),
         ],
         2 => (0..100_u16).prop_map(Event::Passes),
     ]
@@ -290,7 +294,9 @@ fn play(
             Event::Unreachable => {
                 run.wake(|session, wake| session.on_upstream_unreachable(wake))?
             }
+            Event::Suspended => run.wake(|session, wake| session.on_upstream_suspended(wake))?,
             Event::Drain => run.wake(|session, wake| session.on_drain(wake))?,
+            Event::ShortOfMemory => run.wake(|session, wake| session.on_memory_short(wake))?,
             Event::Passes(seconds) => run.pass(Duration::from_secs(u64::from(*seconds)))?,
             _ => {
                 let Some((peer, bytes)) = bytes_of(event, version) else { continue };
@@ -308,6 +314,7 @@ fn play(
             feed(&mut run, Peer::Device, &PINGREQ)?;
             feed(&mut run, Peer::Upstream, &PINGRESP)?;
             run.wake(|session, wake| session.on_drain(wake))?;
+            run.wake(|session, wake| session.on_memory_short(wake))?;
             run.wake(|session, wake| session.on_device_closed(wake))?;
             run.wake(|session, wake| session.on_upstream_closed(wake))?;
             run.pass(Duration::from_secs(100))?;

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 
+use crate::overload::{Level, Overload};
 use crate::shard::Running;
 use crate::telemetry::Telemetry;
 
@@ -20,6 +21,7 @@ use crate::telemetry::Telemetry;
 #[derive(Clone)]
 struct Office {
     telemetry: Arc<Telemetry>,
+    overload: Arc<Overload>,
     running: watch::Receiver<Running>,
 }
 
@@ -30,11 +32,12 @@ struct Office {
 pub fn start(
     socket: TcpListener,
     telemetry: Arc<Telemetry>,
+    overload: Arc<Overload>,
     running: watch::Receiver<Running>,
 ) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let office = Office { telemetry, running };
+    let office = Office { telemetry, overload, running };
     let work = move || {
         runtime.block_on(async move {
             let served = async {
@@ -69,8 +72,11 @@ async fn healthz() -> &'static str {
 
 /// New sessions are taken.
 async fn readyz(State(office): State<Office>) -> Response {
-    match *office.running.borrow() {
-        Running::Yes => "ready\n".into_response(),
-        Running::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
-    }
+    let is_draining = *office.running.borrow() == Running::Draining;
+    let hindrance = match office.overload.level() {
+        _ if is_draining => "draining\n",
+        Level::Normal => return "ready\n".into_response(),
+        Level::Refusing | Level::Ending => "short of memory\n",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, hindrance).into_response()
 }

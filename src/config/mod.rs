@@ -44,8 +44,8 @@ pub use arguments::{Arguments, from_arguments, pair_from_arguments};
 pub use breaker::Breaker;
 pub use connection_limits::ConnectionLimits;
 pub use model::{
-    Access, Admin, Checks, Config, Listener, LogFormat, LogLevel, Mode, Proof, Proxy, ProxyHeader,
-    ProxyProtocol, Scheme, Shards, Transport, Upstream,
+    Access, Admin, Checks, Config, Listener, LogFormat, LogLevel, MemoryMax, Mode, Proof, Proxy,
+    ProxyHeader, ProxyProtocol, Scheme, Shards, Transport, Upstream,
 };
 pub use outside::Lookup;
 pub use quic::{AddressValidation, EarlyData, ListenerQuic};

@@ -47,6 +47,12 @@ pub struct Proxy {
     pub certificate_check: Duration,
     /// How long open sessions may go on after the process was asked to end.
     pub drain_timeout: Duration,
+    /// Bytes of memory that the process may have.
+    pub memory_max: MemoryMax,
+    /// From this part of it on new sessions are refused.
+    pub memory_refuse_percent: u8,
+    /// From this part of it on sessions are ended, those that hold the most first.
+    pub memory_end_percent: u8,
     /// How log lines look.
     pub log: LogFormat,
     /// Which log lines are written.
@@ -64,6 +70,9 @@ impl Default for Proxy {
             handshakes_max: 1000,
             certificate_check: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(10),
+            memory_max: MemoryMax::Auto,
+            memory_refuse_percent: 85,
+            memory_end_percent: 95,
             log: LogFormat::Text,
             log_level: LogLevel::Info,
         }
@@ -77,6 +86,17 @@ pub enum Shards {
     Auto,
     /// 1 to 256.
     Exactly(usize),
+}
+
+/// Bytes of memory that the process may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryMax {
+    /// What its group of processes may have, or the machine has.
+    Auto,
+    /// So many.
+    Exactly(u64),
+    /// It isn't watched.
+    Off,
 }
 
 /// How log lines look.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::document::{Located, Scalar, Table, Written};
 use crate::session::SessionLimits;
 
-use super::model::{LogFormat, LogLevel, Proxy, Shards};
+use super::model::{LogFormat, LogLevel, MemoryMax, Proxy, Shards};
 
 /// The largest packet that MQTT can write: 5 bytes of fixed header and 268,435,455.
 const PACKET_SIZE: RangeInclusive<u64> = 1024..=268_435_460;
@@ -29,6 +29,9 @@ const SESSIONS: RangeInclusive<u64> = 1..=10_000_000;
 const OPENINGS: RangeInclusive<u64> = 1..=1_000_000;
 const HANDSHAKES: RangeInclusive<u64> = 1..=1_000_000;
 const SHARDS: RangeInclusive<i64> = 1..=256;
+/// Less than the proxy itself takes makes no sense.
+const MEMORY: RangeInclusive<u64> = 16 * 1024 * 1024..=1 << 50;
+const PERCENT: RangeInclusive<u64> = 10..=99;
 
 /// `[proxy]`.
 pub(super) fn read_proxy(mut table: Table<'_>, proxy: &mut Proxy) {
@@ -41,6 +44,7 @@ pub(super) fn read_proxy(mut table: Table<'_>, proxy: &mut Proxy) {
     set_time(&mut table, "drain_timeout_ms", 0..=3_600_000, &mut proxy.drain_timeout);
     let check = &mut proxy.certificate_check;
     set_time(&mut table, "certificate_check_ms", 10..=86_400_000, check);
+    read_memory(&mut table, proxy);
     if let Some(log) = table.word("log", &LogFormat::WORDS) {
         proxy.log = log.value;
     }
@@ -74,6 +78,52 @@ fn read_shards(table: &mut Table<'_>) -> Option<Shards> {
             None
         }
     }
+}
+
+/// How much memory the process may have, and what happens at which part of it.
+fn read_memory(table: &mut Table<'_>, proxy: &mut Proxy) {
+    if let Some(max) = read_memory_max(table) {
+        proxy.memory_max = max;
+    }
+    let mut set = |key, target: &mut u8| {
+        let written = table.integer(key, PERCENT)?;
+        *target = u8::try_from(written.value).unwrap_or(u8::MAX);
+        Some(written.line)
+    };
+    let lines = [
+        set("memory_refuse_percent", &mut proxy.memory_refuse_percent),
+        set("memory_end_percent", &mut proxy.memory_end_percent),
+    ];
+    if proxy.memory_refuse_percent >= proxy.memory_end_percent
+        && let Some(line) = lines.into_iter().flatten().max()
+    {
+        let (refuse, end) = (proxy.memory_refuse_percent, proxy.memory_end_percent);
+        let message = format!("is {end}, and `memory_refuse_percent` is {refuse}");
+        let remedy = "new sessions are refused before others are ended: write a smaller number there or a larger one here";
+        table.fault(line, "memory_end_percent", message, remedy);
+    }
+}
+
+fn read_memory_max(table: &mut Table<'_>) -> Option<MemoryMax> {
+    const KEY: &str = "memory_max_bytes";
+    let remedy = "write \"auto\", \"off\" or a number of bytes from 16777216 on";
+    let (line, message) = match table.table_or_scalar(KEY)? {
+        Written::Scalar(Located { value: Scalar::Integer(number), line }) => {
+            match u64::try_from(number).ok().filter(|bytes| MEMORY.contains(bytes)) {
+                Some(bytes) => return Some(MemoryMax::Exactly(bytes)),
+                None => (line, format!("{number} is out of range")),
+            }
+        }
+        Written::Scalar(Located { value: Scalar::Text(word), line }) => match word.as_str() {
+            "auto" => return Some(MemoryMax::Auto),
+            "off" => return Some(MemoryMax::Off),
+            _ => (line, "is another word".to_owned()),
+        },
+        Written::Scalar(Located { line, .. }) => (line, "is no number of bytes".to_owned()),
+        Written::Table(inner) => (inner.line(), "is a table".to_owned()),
+    };
+    table.fault(line, KEY, message, remedy);
+    None
 }
 
 /// `[limits]`, of each session and of the process.

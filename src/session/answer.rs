@@ -181,9 +181,10 @@ pub(super) fn reason_code(refusal: Refusal) -> ReasonCode {
         | Reason::NumberNotFinite
         | Reason::DepthExceeded
         | Reason::TsInvalid => ReasonCode::PayloadFormatInvalid,
-        Reason::PayloadTooLarge | Reason::RateLimited | Reason::QueueOverflow => {
-            ReasonCode::QuotaExceeded
-        }
+        Reason::PayloadTooLarge
+        | Reason::RateLimited
+        | Reason::QueueOverflow
+        | Reason::MemoryShort => ReasonCode::QuotaExceeded,
         Reason::LoopSuppressed => ReasonCode::ImplementationSpecificError,
         Reason::FilterNotMappable => ReasonCode::TopicFilterInvalid,
     }

@@ -73,6 +73,9 @@ pub enum End {
     /// for its certificate any more.
     #[error("the device's user, key or authority is no longer there or another one")]
     AccessRevoked,
+    /// The proxy is short of memory, and this session held much of it.
+    #[error("the proxy is short of memory, and the session held much of it")]
+    MemoryShort,
     /// The proxy is stopping.
     #[error("the proxy is stopping")]
     Drained,
@@ -114,7 +117,7 @@ impl End {
     }
 
     /// Every label, in the order of [`End::index`].
-    pub const LABELS: [&'static str; 24] = [
+    pub const LABELS: [&'static str; 25] = [
         "device_disconnected",
         "device_closed",
         "device_malformed",
@@ -139,6 +142,7 @@ impl End {
         "properties_exceeded",
         "turned_away",
         "upstream_suspended",
+        "memory_short",
     ];
 
     /// Place in [`End::LABELS`].
@@ -169,6 +173,7 @@ impl End {
             End::PropertiesExceeded => 21,
             End::TurnedAway => 22,
             End::UpstreamSuspended => 23,
+            End::MemoryShort => 24,
         }
     }
 
@@ -200,6 +205,8 @@ impl End {
             End::ExchangesExceeded => Some(ReasonCode::ReceiveMaximumExceeded),
             // An administrative imposed limit (v5 section 4.13).
             End::PropertiesExceeded => Some(ReasonCode::QuotaExceeded),
+            // It isn't the device's fault, but the most was this session's.
+            End::MemoryShort => Some(ReasonCode::QuotaExceeded),
             End::MessageRefused(refusal) => Some(super::answer::reason_code(refusal)),
             End::AccessExpired | End::AccessRevoked => Some(ReasonCode::NotAuthorized),
             End::Drained => Some(ReasonCode::ServerShuttingDown),

@@ -46,6 +46,11 @@ impl Held {
         self.waiting(way) == 0
     }
 
+    /// Bytes that wait, of both ways.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting(Way::Up) + self.waiting(Way::Down)
+    }
+
     /// Whether more can be put aside.
     pub(super) fn aside(&self, way: Way) -> Aside {
         if self.waiting(way) >= HELD_BYTES_MAX { Aside::Full } else { Aside::Open }

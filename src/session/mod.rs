@@ -55,6 +55,7 @@ mod parts;
 mod plan;
 mod properties;
 mod publish;
+mod shortage;
 mod sizes;
 mod streams;
 mod subscribe;

@@ -48,6 +48,14 @@ impl Channel {
         }
     }
 
+    /// Bytes that wait in it to be read.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Other(Other::Several(several)) => several.held_bytes(),
+            Self::Tcp(_) | Self::Other(Other::One(_)) => 0,
+        }
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.local_addr(),

@@ -85,8 +85,8 @@ impl Connection {
                 self.session.on_device_held(now);
             }
             self.watch_time(now, context);
-            if self.state.is_draining() {
-                self.with_session(now, |session, wake| session.on_drain(wake));
+            if let Some(call) = self.state.called() {
+                self.heed(call, now);
             }
             self.review_access(now);
             let connected = self.poll_checking(now, context) | self.poll_connecting(now, context);

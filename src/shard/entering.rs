@@ -58,6 +58,11 @@ impl Connection {
         if let Doorkeeper::Gate(gate) = &self.about.door.doorkeeper
             && let Some(credentials) = self.session.take_asked()
         {
+            let gate = gate.clone();
+            // A password takes memory to be checked, too.
+            if self.is_refused_for_memory(now) {
+                return true;
+            }
             let deadline = self.session.deadline().unwrap_or(now);
             let checking = gate.ask(credentials, deadline);
             self.opening.get_or_insert_default().checking = Some(checking);

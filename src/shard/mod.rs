@@ -14,6 +14,7 @@ mod moving;
 mod opening;
 mod peer;
 mod reading;
+mod shedding;
 mod state;
 mod streams;
 mod timing;
@@ -31,6 +32,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::access::Rules;
 use crate::config::{Listener, NamePattern, Route};
 use crate::gate::Gate;
+use crate::overload::Overload;
 use crate::registry::Registry;
 use crate::session::{SessionPlan, Tally};
 use crate::transport::{ListenSocket, Reception};
@@ -152,6 +154,8 @@ pub struct Shared {
     pub balance: Arc<Balance>,
     /// One permit for each connection that may shake hands.
     pub handshakes: Arc<Semaphore>,
+    /// What is known of the process as a whole.
+    pub overload: Arc<Overload>,
     /// Connections that other shards have accepted for this one.
     pub visitors: mpsc::Receiver<Visitor>,
     /// Whether the process goes on.
@@ -203,10 +207,13 @@ fn pin(number: usize) {
 }
 
 async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Shared) {
-    let Shared { tally, registry, balance, handshakes, visitors, mut running } = shared;
+    let Shared { tally, registry, balance, handshakes, overload, visitors, mut running } = shared;
     let timeout = limits.drain_timeout;
-    let state = Rc::new(ShardState::new(number, limits, tally, registry, balance, handshakes));
+    let orders = overload.orders();
+    let state = ShardState::new(number, limits, tally, registry, balance, handshakes, overload);
+    let state = Rc::new(state);
     let keeping_time = tokio::task::spawn_local(timing::keep(state.clone()));
+    let obeying = tokio::task::spawn_local(shedding::obey(orders, state.clone()));
     let accepting = accept::start(posts, visitors, &state);
     // An error means that the server is gone, which is a reason to stop as well.
     let _ = running.wait_for(|running| *running == Running::Draining).await;
@@ -220,4 +227,5 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     }
     state.endpoints.settle().await;
     keeping_time.abort();
+    obeying.abort();
 }

@@ -15,6 +15,13 @@ pub(super) struct Behind {
     pub(super) down: Vec<u8>,
 }
 
+impl Behind {
+    /// Bytes that its buffers take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.up.capacity() + self.down.capacity()
+    }
+}
+
 impl Connection {
     /// Hands bytes of one side to the session, and moves payloads that it doesn't want to see. Returns how many were
     /// used.

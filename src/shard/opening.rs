@@ -33,6 +33,9 @@ impl Connection {
     pub(super) fn poll_connecting(&mut self, now: Instant, context: &mut Context<'_>) -> bool {
         let Some(opening) = &mut self.opening else { return false };
         if self.session.wants_upstream() && opening.connecting.is_none() {
+            if self.is_refused_for_memory(now) {
+                return true;
+            }
             let attempt = Attempt::new(self.about.door.upstream.clone());
             let connecting = self.open_upstream(attempt.clone(), context);
             let opening = self.opening.get_or_insert_default();

@@ -69,6 +69,19 @@ impl Peer {
         self.out.as_ref().map_or(0, |out| out.bytes.len() - out.sent)
     }
 
+    /// Bytes that its buffers take.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let out = self.out.as_ref().map_or(0, |out| out.bytes.capacity());
+        out + self.tail.capacity() + self.stream.held_bytes()
+    }
+
+    /// Drops what waits on both ways, and waits for nothing any more.
+    pub(crate) fn give_up(&mut self, buffers: &Buffers) {
+        self.discard(buffers);
+        self.tail = Vec::new();
+        self.closed = true;
+    }
+
     /// Reads once. An error is an end: nothing more will come.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Read> {
         match self.stream.poll_read(context, buffer) {

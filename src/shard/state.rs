@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, Semaphore};
 
+use crate::overload::{Holder, Overload};
 use crate::registry::Registry;
 use crate::session::{Scratch, Tally};
 use crate::transport::QuicEndpoints;
@@ -17,6 +18,7 @@ use super::ShardLimits;
 use super::balance::Balance;
 use super::buffers::Buffers;
 use super::crowd::Guest;
+use super::shedding::Call;
 use super::timing::Timing;
 
 /// How long the time of day is counted on before the system is asked again.
@@ -43,7 +45,11 @@ pub(crate) struct ShardState {
     pub(crate) handshakes: Arc<Semaphore>,
     /// The shard's sockets of QUIC.
     pub(crate) endpoints: Rc<QuicEndpoints>,
-    draining: Cell<bool>,
+    /// What is known of the process as a whole.
+    pub(crate) overload: Arc<Overload>,
+    call: Cell<Option<Call>>,
+    /// Sessions of any shard that are to end.
+    condemned: RefCell<Option<Arc<[Holder]>>>,
     calendar: Cell<Calendar>,
     places: RefCell<Places>,
     /// By the places of their sessions, where a listener counts whom it lets in.
@@ -90,6 +96,7 @@ impl ShardState {
         registry: Arc<Registry>,
         balance: Arc<Balance>,
         handshakes: Arc<Semaphore>,
+        overload: Arc<Overload>,
     ) -> Self {
         // Distinct between shards and between runs, so that no identifier comes twice.
         let serial =
@@ -106,7 +113,9 @@ impl ShardState {
             endpoints: Rc::default(),
             number,
             timing: Timing::new(Instant::now()),
-            draining: Cell::new(false),
+            overload,
+            call: Cell::new(None),
+            condemned: RefCell::new(None),
             calendar: Cell::new(Calendar::read(Instant::now())),
             places: RefCell::default(),
             guests: RefCell::default(),
@@ -180,8 +189,32 @@ impl ShardState {
 
     /// Ends all sessions.
     pub(crate) fn drain(&self) {
-        self.draining.set(true);
+        self.call.set(Some(Call::Drain));
         self.wake_all();
+    }
+
+    /// Calls all sessions for something, as each of them wakes up. Once the shard stops there is nothing else.
+    pub(crate) fn call(&self, call: Option<Call>) {
+        if !self.is_draining() {
+            self.call.set(call);
+        }
+    }
+
+    /// What all sessions are called for.
+    pub(crate) fn called(&self) -> Option<Call> {
+        self.call.get()
+    }
+
+    /// Says which sessions are to end.
+    pub(crate) fn condemn(&self, holders: Arc<[Holder]>) {
+        *self.condemned.borrow_mut() = Some(holders);
+    }
+
+    /// How many bytes the session of a place held when it was said that it has to end; `None`: it hasn't.
+    pub(crate) fn condemned(&self, place: u32) -> Option<u64> {
+        let condemned = self.condemned.borrow();
+        let own = |holder: &&Holder| holder.shard == self.number && holder.place == place;
+        condemned.as_deref()?.iter().find(own).map(|holder| holder.bytes)
     }
 
     /// Wakes all sessions.
@@ -193,7 +226,7 @@ impl ShardState {
 
     /// Whether the shard stops.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.get()
+        self.call.get() == Some(Call::Drain)
     }
 
     /// Waits until no session is left.

@@ -34,6 +34,11 @@ enum Begun {
 }
 
 impl Several {
+    /// Bytes that its buffers take.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.tails.iter().map(Vec::capacity).sum()
+    }
+
     pub(crate) fn new(first: QuicStream) -> Self {
         Self {
             streams: first.into(),

@@ -48,11 +48,13 @@ pub enum Reason {
     FilterNotMappable,
     /// The listener doesn't let the device in, or not as the device that it says it is.
     AccessDenied,
+    /// The proxy is short of memory.
+    MemoryShort,
 }
 
 impl Reason {
     /// Every reason, in the order of [`Reason::index`].
-    pub const ALL: [Reason; 21] = [
+    pub const ALL: [Reason; 22] = [
         Reason::BadTopic,
         Reason::UnknownDevice,
         Reason::NoChannel,
@@ -74,6 +76,7 @@ impl Reason {
         Reason::LoopSuppressed,
         Reason::FilterNotMappable,
         Reason::AccessDenied,
+        Reason::MemoryShort,
     ];
 
     /// The stable word: metric label, log field, `explain`.
@@ -101,6 +104,7 @@ impl Reason {
             Reason::LoopSuppressed => "loop_suppressed",
             Reason::FilterNotMappable => "filter_not_mappable",
             Reason::AccessDenied => "access_denied",
+            Reason::MemoryShort => "memory_short",
         }
     }
 

@@ -35,6 +35,8 @@ enum Step {
     UpstreamOpens,
     UpstreamUnreachable,
     Drain,
+    ShortOfMemory,
+    Suspended,
     TakenOver,
     Returns,
     After(Duration),
@@ -214,6 +216,18 @@ impl Script {
         self.step(Step::Drain)
     }
 
+    /// The proxy is short of memory, and it is this session's turn.
+    #[track_caller]
+    pub fn short_of_memory(self) -> Self {
+        self.step(Step::ShortOfMemory)
+    }
+
+    /// The upstream is left alone at the moment.
+    #[track_caller]
+    pub fn upstream_suspended(self) -> Self {
+        self.step(Step::Suspended)
+    }
+
     /// The upstream has closed, and another session has the client identifier.
     #[track_caller]
     pub fn taken_over(self) -> Self {
@@ -368,6 +382,8 @@ impl Script {
                 run.wake(|session, wake| session.on_upstream_unreachable(wake))
             }
             Step::Drain => run.wake(|session, wake| session.on_drain(wake)),
+            Step::ShortOfMemory => run.wake(|session, wake| session.on_memory_short(wake)),
+            Step::Suspended => run.wake(|session, wake| session.on_upstream_suspended(wake)),
             Step::TakenOver => run.wake(|session, wake| session.on_taken_over(wake)),
             Step::Returns => run.wake(|session, wake| session.on_return(wake)),
             Step::After(time) => run.pass(*time),
@@ -403,6 +419,8 @@ impl Step {
             Step::UpstreamOpens => "the upstream's connection opens".to_owned(),
             Step::UpstreamUnreachable => "the upstream can't be reached".to_owned(),
             Step::Drain => "the proxy stops".to_owned(),
+            Step::ShortOfMemory => "memory is short".to_owned(),
+            Step::Suspended => "the upstream is left alone".to_owned(),
             Step::TakenOver => "another session has the client identifier".to_owned(),
             Step::Returns => "the device comes back".to_owned(),
             Step::After(time) => format!("after {time:?}"),
