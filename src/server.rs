@@ -131,7 +131,8 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     let (doorkeepers, kept) = open_gates(config).map_err(|error| vec![error.into()])?;
     let (posts, listening, admin_socket) = bind(config, &parts, &doorkeepers, shards)?;
     let keeper = Keeper::start(kept, config.folder.clone()).map_err(|error| vec![error.into()])?;
-    let (overload, watch) = overload::start(&config.proxy).map_err(|error| vec![error.into()])?;
+    let (overload, watch) =
+        overload::start(&config.proxy, shards).map_err(|error| vec![error.into()])?;
     let telemetry = Arc::new(Telemetry::new(shards, parts.upstreams.concat(), overload.clone()));
     let (running, watched) = watch::channel(Running::Yes);
     let rereading = start_renewal(parts.renewal, config.proxy.certificate_check)
@@ -154,7 +155,7 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     };
     let registry = Arc::new(Registry::default());
     let handshakes = Arc::new(Semaphore::new(handshakes_max));
-    let (balance, visitors) = Balance::new(shards, config.proxy.sessions_max);
+    let (balance, visitors) = Balance::new(shards, config.proxy.sessions_max, overload.clone());
     for (number, (posts, visitors)) in posts.into_iter().zip(visitors).enumerate() {
         let (registry, balance, running) = (registry.clone(), balance.clone(), watched.clone());
         let (tally, handshakes) = (telemetry.tally(number), handshakes.clone());

@@ -30,6 +30,7 @@ const ACCEPTING_PAUSED: &str = "interlingua_accepting_paused_total";
 const PAUSED: &str = "interlingua_devices_paused_total";
 const UPSTREAM_STATE: &str = "interlingua_upstream_state";
 const SUSPENSIONS: &str = "interlingua_upstream_suspensions_total";
+const SHARD_STALLED: &str = "interlingua_shard_stalled";
 const MEMORY: &str = "interlingua_memory_bytes";
 const MEMORY_MAX: &str = "interlingua_memory_max_bytes";
 const MEMORY_LEVEL: &str = "interlingua_memory_level";
@@ -72,6 +73,8 @@ impl Telemetry {
         gauge!(OPEN).set(self.sum(open) as f64);
         for (number, tally) in self.shards.iter().enumerate() {
             gauge!(SHARD_OPEN, "shard" => number.to_string()).set(open(tally) as f64);
+            let stalled = f64::from(u8::from(self.overload.is_stalled(number)));
+            gauge!(SHARD_STALLED, "shard" => number.to_string()).set(stalled);
         }
         counter!(OPENED).absolute(self.sum(|tally| tally.opened.value()));
         counter!(ESTABLISHED).absolute(self.sum(|tally| tally.established.value()));
@@ -145,6 +148,7 @@ fn describe() {
         "Whom the upstream's breaker lets through: 0 everybody, 1 a trial, 2 nobody"
     );
     describe_counter!(SUSPENSIONS, Unit::Count, "Times that the upstream's breaker has opened");
+    describe_gauge!(SHARD_STALLED, "1: the shard hangs, or is dead");
     describe_gauge!(MEMORY, Unit::Bytes, "Memory that the process has");
     describe_gauge!(MEMORY_MAX, Unit::Bytes, "Memory that it may have; 0: it isn't watched");
     describe_gauge!(

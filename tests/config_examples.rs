@@ -123,6 +123,7 @@ certificate_check_ms = 11
 memory_max_bytes = 20000000
 memory_refuse_percent = 30
 memory_end_percent = 40
+watchdog_ms = 1013
 log = "json"
 log_level = "trace"
 [limits]
@@ -156,6 +157,7 @@ handshakes_max = 12
         memory_max: MemoryMax::Exactly(20_000_000),
         memory_refuse_percent: 30,
         memory_end_percent: 40,
+        watchdog: Some(Duration::from_millis(1013)),
         drain_timeout: Duration::from_millis(1),
         log: LogFormat::Json,
         log_level: LogLevel::Trace,

@@ -101,7 +101,7 @@ table = "devices.csv"
         text,
         r#"proxy.toml:2: proxy.shards: 300 is out of range; write "auto" or a number from 1 to 256
 proxy.toml:3: proxy.log: `jsn` is not known; did you mean `json`?
-proxy.toml:4: proxy.colour: unknown key; this table has `certificate_check_ms`, `drain_timeout_ms`, `log`, `log_level`, `memory_end_percent`, `memory_max_bytes`, `memory_refuse_percent`, `pin` or `shards`
+proxy.toml:4: proxy.colour: unknown key; this table has `certificate_check_ms`, `drain_timeout_ms`, `log`, `log_level`, `memory_end_percent`, `memory_max_bytes`, `memory_refuse_percent`, `pin`, `shards` or `watchdog_ms`
 proxy.toml:6: admin.bind: `0.0.0.0:1883` is already taken by listener[0].bind; write another port or host
 proxy.toml:9: limits.connect_size_max: is more than `packet_size_max`, which is 1024; a CONNECT is a packet: write a smaller number here or a larger one there
 proxy.toml:14: listener[0].transport: `udp` is not known; did you mean `tcp`?
@@ -135,7 +135,7 @@ devices.csv:4: upstream `1` stands here for the second time; names are unique
 }
 
 #[test]
-fn marks_of_memory_stand_in_their_order() {
+fn what_watches_the_process_has_numbers_that_make_sense() {
     const REST: &str = "[[listener]]\nname = 'a'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'b'\n\
          [[upstream]]\nname = 'b'\nurl = 'mqtt://h'\ndialect = 'plain'\n";
     let cases = [
@@ -176,9 +176,9 @@ fn marks_of_memory_stand_in_their_order() {
         load("proxy.toml", &text, &mut outside).expect("it is good").proxy
     };
     assert_eq!(loaded("memory_max_bytes = 'off'").memory_max, MemoryMax::Off);
+    assert_eq!(loaded("watchdog_ms = 0").watchdog, None);
     assert_eq!(loaded("memory_max_bytes = 268435456").memory_max, MemoryMax::Exactly(1 << 28));
-    let reference =
-        "memory_max_bytes = 'auto'\nmemory_refuse_percent = 85\nmemory_end_percent = 95";
+    let reference = "memory_max_bytes = 'auto'\nmemory_refuse_percent = 85\nmemory_end_percent = 95\nwatchdog_ms = 5000";
     assert_eq!(loaded(reference), loaded(""), "what is written as default is the default");
 }
 

@@ -65,13 +65,24 @@ async fn metrics(State(office): State<Office>) -> Response {
     (kind, office.telemetry.render()).into_response()
 }
 
-/// The process is there.
-async fn healthz() -> &'static str {
-    "ok\n"
+/// All shards run. Where one doesn't, only a new process helps.
+async fn healthz(State(office): State<Office>) -> Response {
+    match office.overload.stalled() {
+        None => "ok\n".into_response(),
+        Some(shard) => not_running(shard),
+    }
+}
+
+fn not_running(shard: usize) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("shard {shard} does not run\n")).into_response()
 }
 
 /// New sessions are taken.
 async fn readyz(State(office): State<Office>) -> Response {
+    // The kernel still gives it connections, which nobody answers.
+    if let Some(shard) = office.overload.stalled() {
+        return not_running(shard);
+    }
     let is_draining = *office.running.borrow() == Running::Draining;
     let hindrance = match office.overload.level() {
         _ if is_draining => "draining\n",

@@ -53,6 +53,8 @@ pub struct Proxy {
     pub memory_refuse_percent: u8,
     /// From this part of it on sessions are ended, those that hold the most first.
     pub memory_end_percent: u8,
+    /// How long a shard may not have run before that is told; `None`: nobody looks.
+    pub watchdog: Option<Duration>,
     /// How log lines look.
     pub log: LogFormat,
     /// Which log lines are written.
@@ -73,6 +75,7 @@ impl Default for Proxy {
             memory_max: MemoryMax::Auto,
             memory_refuse_percent: 85,
             memory_end_percent: 95,
+            watchdog: Some(Duration::from_secs(5)),
             log: LogFormat::Text,
             log_level: LogLevel::Info,
         }

@@ -45,6 +45,7 @@ pub(super) fn read_proxy(mut table: Table<'_>, proxy: &mut Proxy) {
     let check = &mut proxy.certificate_check;
     set_time(&mut table, "certificate_check_ms", 10..=86_400_000, check);
     read_memory(&mut table, proxy);
+    read_watchdog(&mut table, proxy);
     if let Some(log) = table.word("log", &LogFormat::WORDS) {
         proxy.log = log.value;
     }
@@ -101,6 +102,17 @@ fn read_memory(table: &mut Table<'_>, proxy: &mut Proxy) {
         let message = format!("is {end}, and `memory_refuse_percent` is {refuse}");
         let remedy = "new sessions are refused before others are ended: write a smaller number there or a larger one here";
         table.fault(line, "memory_end_percent", message, remedy);
+    }
+}
+
+/// Shards show four times a second that they are there.
+fn read_watchdog(table: &mut Table<'_>, proxy: &mut Proxy) {
+    let Some(written) = table.integer("watchdog_ms", 0..=3_600_000) else { return };
+    proxy.watchdog = Some(Duration::from_millis(written.value)).filter(|limit| !limit.is_zero());
+    if (1..1000).contains(&written.value) {
+        let message = format!("{} is less than a second", written.value);
+        let remedy = "write 1000 or more, or 0 to turn it off";
+        table.fault(written.line, "watchdog_ms", message, remedy);
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::overload::Overload;
+
 use super::crowd::Guest;
 
 /// Connections on their way to one shard.
@@ -23,6 +25,8 @@ pub struct Balance {
     shards: Box<[Neighbour]>,
     /// One permit for each session that the process may still take.
     room: Semaphore,
+    /// Which shards hang.
+    overload: Arc<Overload>,
 }
 
 #[derive(Debug)]
@@ -45,7 +49,11 @@ pub struct Visitor {
 impl Balance {
     /// For so many shards, with room for so many sessions in all; and for each shard where its visitors come in.
     #[must_use]
-    pub fn new(shards: usize, sessions_max: usize) -> (Arc<Self>, Vec<mpsc::Receiver<Visitor>>) {
+    pub fn new(
+        shards: usize,
+        sessions_max: usize,
+        overload: Arc<Overload>,
+    ) -> (Arc<Self>, Vec<mpsc::Receiver<Visitor>>) {
         let (neighbours, visitors): (Vec<_>, Vec<_>) = (0..shards)
             .map(|_| {
                 let (sender, receiver) = mpsc::channel(ON_THE_WAY_MAX);
@@ -53,7 +61,7 @@ impl Balance {
             })
             .unzip();
         let room = Semaphore::new(sessions_max.min(Semaphore::MAX_PERMITS));
-        (Arc::new(Self { shards: neighbours.into(), room }), visitors)
+        (Arc::new(Self { shards: neighbours.into(), room, overload }), visitors)
     }
 
     /// Waits until there is room for one more session somewhere, and takes nothing.
@@ -86,7 +94,9 @@ impl Balance {
         let sessions = |shard: usize| {
             self.shards.get(shard).map_or(0, |shard| shard.sessions.load(Ordering::Relaxed))
         };
-        let emptiest = (0..self.shards.len()).min_by_key(|shard| sessions(*shard)).unwrap_or(own);
+        // Nobody is sent to one that hangs; what came to its own socket waits there.
+        let running = (0..self.shards.len()).filter(|shard| !self.overload.is_stalled(*shard));
+        let emptiest = running.min_by_key(|shard| sessions(*shard)).unwrap_or(own);
         let least = sessions(emptiest);
         if sessions(own) > least + least / UNEVEN { emptiest } else { own }
     }
@@ -123,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn sessions_go_where_there_are_fewest() {
-        let (balance, _visitors) = Balance::new(4, 1000);
+        let (balance, _visitors) = Balance::new(4, 1000, Arc::default());
         // All of them come to the first shard, as they may.
         let mut counts = [0; 4];
         for _ in 0..400 {
@@ -137,15 +147,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_shard_that_hangs_gets_nobody() {
+        let overload = Arc::new(Overload::of_shards(3));
+        let (balance, _visitors) = Balance::new(3, 1000, overload.clone());
+        overload.set_stalled(1, true);
+        for _ in 0..40 {
+            assert_ne!(balance.take_room(0).await, 1);
+        }
+        overload.set_stalled(1, false);
+        for _ in 0..10 {
+            assert_eq!(balance.take_room(0).await, 1, "it catches up");
+        }
+    }
+
+    #[tokio::test]
     async fn a_few_are_spread_too() {
-        let (balance, _visitors) = Balance::new(2, 1000);
+        let (balance, _visitors) = Balance::new(2, 1000, Arc::default());
         let shards = [balance.take_room(1).await, balance.take_room(1).await];
         assert_eq!(shards, [1, 0]);
     }
 
     #[tokio::test]
     async fn there_is_room_again_when_a_session_ends() {
-        let (balance, _visitors) = Balance::new(2, 1);
+        let (balance, _visitors) = Balance::new(2, 1, Arc::default());
         balance.wait_for_room().await;
         let shard = balance.take_room(0).await;
         let mut next = Box::pin(balance.take_room(1));
@@ -163,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_shard_that_has_stopped_gets_no_visitors() {
-        let (balance, mut visitors) = Balance::new(2, 10);
+        let (balance, mut visitors) = Balance::new(2, 10, Arc::default());
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = listener.local_addr().unwrap();
         let visitor =

@@ -12,6 +12,9 @@ use super::wheel::Wheel;
 /// How exact deadlines are: none is early, and none later than this by the shard's doing.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How often the shard shows that it runs, also where nothing is due.
+const BEAT: Duration = Duration::from_millis(250);
+
 /// The deadlines of a shard's sessions.
 pub(crate) struct Timing {
     began: Instant,
@@ -62,27 +65,21 @@ impl Timing {
         self.began.checked_add(Duration::from_millis(since))
     }
 
-    /// Waits until something is due.
+    /// Waits until something may be due, or it is time for the next beat.
     async fn due(&self) {
-        loop {
-            let next = self.wheel.borrow().next().and_then(|tick| self.at(tick));
-            let earlier = self.earlier.notified();
-            match next {
-                None => earlier.await,
-                Some(at) => {
-                    if tokio::time::timeout_at(at.into(), earlier).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
+        let beat = Instant::now() + BEAT;
+        let next = self.wheel.borrow().next().and_then(|tick| self.at(tick));
+        let until = next.map_or(beat, |next| next.min(beat));
+        // Where a deadline has come before all others, the next round waits for that one.
+        let _ = tokio::time::timeout_at(until.into(), self.earlier.notified()).await;
     }
 }
 
-/// Wakes the sessions of a shard, for as long as it runs.
+/// Wakes the sessions of a shard, and shows that it runs, for as long as it does.
 pub(crate) async fn keep(state: Rc<ShardState>) {
     loop {
         let timing = &state.timing;
+        state.overload.beat(state.number);
         timing.due().await;
         let now = timing.tick(Instant::now());
         timing.wheel.borrow_mut().expire(now, |place| state.wake(place));
