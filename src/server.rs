@@ -155,7 +155,8 @@ pub fn start(config: &Config) -> Result<Server, Vec<StartError>> {
     };
     let registry = Arc::new(Registry::default());
     let handshakes = Arc::new(Semaphore::new(handshakes_max));
-    let (balance, visitors) = Balance::new(shards, config.proxy.sessions_max, overload.clone());
+    let sessions_max = overload::sessions_max(config, shards);
+    let (balance, visitors) = Balance::new(shards, sessions_max, overload.clone());
     for (number, (posts, visitors)) in posts.into_iter().zip(visitors).enumerate() {
         let (registry, balance, running) = (registry.clone(), balance.clone(), watched.clone());
         let (tally, handshakes) = (telemetry.tally(number), handshakes.clone());

@@ -33,6 +33,8 @@ pub struct Kept {
     /// What the file was like when it was read last, and when it was looked at last.
     read: Option<Stamp>,
     seen: Option<Stamp>,
+    /// It couldn't be read for want of descriptors or the like, and that was told: it is tried again and again.
+    is_wanting: bool,
 }
 
 /// What a file is like from outside. `None`: there is none.
@@ -40,7 +42,14 @@ type Stamp = Option<(SystemTime, u64)>;
 
 impl Kept {
     pub(super) fn new(listener: &str, source: Source, current: Arc<Current>) -> Self {
-        Self { listener: listener.to_owned(), source, current, read: None, seen: None }
+        Self {
+            listener: listener.to_owned(),
+            source,
+            current,
+            read: None,
+            seen: None,
+            is_wanting: false,
+        }
     }
 
     /// Reads the file if it has changed, and isn't being changed.
@@ -48,9 +57,10 @@ impl Kept {
         let stamp = stamp(&folder.join(self.source.file()));
         if self.seen == Some(stamp) && self.read != Some(stamp) {
             // The first time it is what the start has read, or what has come of it since.
-            let is_first = self.read.is_none();
+            let (is_first, was_wanting) = (self.read.is_none(), self.is_wanting);
             match self.read_now(folder) {
                 Ok(()) if is_first => {}
+                Err(_) if was_wanting && self.is_wanting => {}
                 outcome => self.tell(outcome, folder),
             }
         }
@@ -60,9 +70,13 @@ impl Kept {
     /// Puts the file's guard in force.
     fn read_now(&mut self, folder: &Path) -> Result<(), String> {
         let path = folder.join(self.source.file());
-        self.read = Some(stamp(&path));
-        let text = fs::read_to_string(&path)
-            .map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+        let stamp = stamp(&path);
+        let text = fs::read_to_string(&path);
+        self.is_wanting = text.as_ref().is_err_and(is_passing);
+        if !self.is_wanting {
+            self.read = Some(stamp);
+        }
+        let text = text.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
         let guard = self.source.guard(&text).map_err(|faults| {
             faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
         })?;
@@ -81,6 +95,12 @@ impl Kept {
             ),
         }
     }
+}
+
+/// Whether it isn't the file's fault that it can't be read.
+fn is_passing(error: &io::Error) -> bool {
+    use libc::{EIO, EMFILE, ENFILE, ENOMEM};
+    error.raw_os_error().is_some_and(|error| [EIO, EMFILE, ENFILE, ENOMEM].contains(&error))
 }
 
 fn stamp(path: &Path) -> Stamp {

@@ -1,7 +1,8 @@
-//! What the process as a whole runs out of: memory, and shards that run. One thread looks ten times a second, and publishes
+//! What the process as a whole runs out of: memory, shards that run, and descriptors. One thread looks ten times a second, and publishes
 //! what follows; shards read that when a session begins, never for a message.
 
 mod beats;
+mod descriptors;
 mod memory;
 mod shedding;
 mod watermarks;
@@ -21,6 +22,7 @@ use self::memory::Memory;
 use self::shedding::{Shedding, Survey};
 use self::watermarks::Marks;
 
+pub use self::descriptors::sessions_max;
 pub use self::shedding::{Holder, Order};
 pub use self::watermarks::Level;
 

@@ -296,13 +296,16 @@ impl Accepting {
     }
 
     async fn run(self, listener: TcpListener) {
-        let mut accepted = 0;
+        let (mut accepted, mut is_failing) = (0, false);
         loop {
             self.wait_for_turn().await;
             self.wait_for_room().await;
-            match listener.accept().await {
+            let coming = listener.accept().await;
+            self.tell(&coming, &mut is_failing);
+            match coming {
                 Ok((stream, peer)) => self.place(stream, peer).await,
-                Err(error) => self.pause(&error).await,
+                Err(error) if is_of_connection(&error) => {}
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
             accepted += 1;
             if accepted % ACCEPTED_PER_TURN == 0 {
@@ -379,14 +382,27 @@ impl Accepting {
         }
     }
 
-    async fn pause(&self, error: &io::Error) {
-        // `accept` also tells what went wrong with the one connection that it would have brought.
-        if is_of_connection(error) {
-            tracing::debug!(listener = %self.door.name, %error, "connection lost before it was accepted");
-            return;
+    /// Says what went wrong; what doesn't go away by itself, once.
+    fn tell<T>(&self, coming: &io::Result<T>, is_failing: &mut bool) {
+        let (listener, shard) = (&self.door.name, self.state.number);
+        match coming {
+            Ok(_) if std::mem::take(is_failing) => {
+                tracing::info!(%listener, shard, "connections are accepted again");
+            }
+            Ok(_) => {}
+            // `accept` also tells what went wrong with the one connection that it would have brought.
+            Err(error) if is_of_connection(error) => {
+                tracing::debug!(%listener, %error, "connection lost before it was accepted");
+            }
+            Err(error) => {
+                if !std::mem::replace(is_failing, true) {
+                    tracing::warn!(
+                        %listener, shard, %error,
+                        "accepting fails, and is tried again and again; raise the limit of open files if that is it"
+                    );
+                }
+            }
         }
-        tracing::warn!(listener = %self.door.name, %error, "accepting failed; raise the limit of open files if that is it");
-        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -3,9 +3,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(30);
 
 pub struct Process {
     /// Of each listener, in the configuration's order.
@@ -13,7 +17,7 @@ pub struct Process {
     pub admin: SocketAddr,
     pub folder: TempDir,
     pub child: Child,
-    log: BufReader<ChildStderr>,
+    log: Receiver<String>,
     seen: String,
 }
 
@@ -52,17 +56,23 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
-        let mut log = BufReader::new(child.stderr.take().expect("piped"));
+        let (sender, log) = channel();
+        let written = BufReader::new(child.stderr.take().expect("piped"));
+        std::thread::spawn(move || {
+            // Nobody reads it any more when the test is over.
+            written.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         let mut seen = String::new();
-        let mut address = |word| address_in(&next_line(&mut log, &mut seen, word));
+        let mut address = |word| address_in(&next_line(&log, &mut seen, word));
         let listening = text.matches("[[listener]]").map(|_| address("listening")).collect();
         let admin = address("admin interface");
+        wait_for_signals(child.id());
         Self { listening, admin, folder, child, log, seen }
     }
 
     /// Reads the log up to a line that has this, and gives it.
     pub fn says(&mut self, word: &str) -> String {
-        next_line(&mut self.log, &mut self.seen, word)
+        next_line(&self.log, &mut self.seen, word)
     }
 
     /// What was read of the log.
@@ -83,15 +93,32 @@ impl Drop for Process {
     }
 }
 
-fn next_line(log: &mut BufReader<ChildStderr>, seen: &mut String, word: &str) -> String {
+fn next_line(log: &Receiver<String>, seen: &mut String, word: &str) -> String {
+    let late = Instant::now() + DEADLINE;
     loop {
-        let mut line = String::new();
-        let read = log.read_line(&mut line).expect("a log");
-        assert!(read > 0, "the log ended before it said {word}:\n{seen}");
+        let left = late.saturating_duration_since(Instant::now());
+        let line = log.recv_timeout(left);
+        let line = line.unwrap_or_else(|_| panic!("the log didn't say {word} in time:\n{seen}"));
         seen.push_str(&line);
+        seen.push('\n');
         if line.contains(word) {
             return line;
         }
+    }
+}
+
+/// Waits until SIGHUP is listened to, which comes last: before that it ends the process, and not all descriptors are open.
+fn wait_for_signals(process: u32) {
+    let late = Instant::now() + DEADLINE;
+    let hears = || {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("Linux");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = u64::from_str_radix(caught.expect("a mask").trim(), 16).expect("a mask");
+        caught & 1 == 1
+    };
+    while !hears() {
+        assert!(Instant::now() < late, "it doesn't listen to signals");
+        std::thread::yield_now();
     }
 }
 
