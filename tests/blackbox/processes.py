@@ -239,7 +239,7 @@ class Proxy:
             binary = os.environ.get("INTERLINGUA_BIN")
             if not binary:
                 raise RuntimeError("INTERLINGUA_BIN is not set: the path of the interlingua binary (tests/run sets it)")
-            # Without a limit of its own the proxy has nothing to announce, and can't be told from the broker.
+            # Without limits of its own the proxy has nothing to announce or to refuse, and can't be told from the broker.
             self.folder = tempfile.mkdtemp(prefix="blackbox-")
             config = pathlib.Path(self.folder) / "interlingua.toml"
             listener_tls, upstream_tls = tls, ""
@@ -250,7 +250,7 @@ class Proxy:
                 upstream_tls = f"[upstream.tls]\nca = '{papers().ca}'\n"
             config.write_text(
                 f"[proxy]\nshards = {shards!r}\n"
-                "[limits]\npacket_size_max = 268435460\n"
+                "[limits]\npacket_size_max = 268435460\nproperties_max = 65536\ntopic_levels_max = 65536\ntopic_bytes_max = 65535\n"
                 f"[[listener]]\nname = 'device'\nbind = '{HOST}:0'\ndialect = 'plain'\nupstream = 'broker'\n"
                 f"transport = '{device}'\n" + listener + listener_tls
                 + f"[[upstream]]\nname = 'broker'\nurl = '{self.SCHEMES[broker]}://{HOST}:{upstream}'\ndialect = 'plain'\n"
