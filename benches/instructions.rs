@@ -30,12 +30,12 @@ fn figure(instructions: u64) -> LibraryBenchmarkConfig {
 }
 
 #[library_benchmark]
-#[bench::plain_up(args = (), setup = plain_up, config = figure(859))]
-#[bench::plain_down(args = (), setup = plain_down, config = figure(787))]
-#[bench::translated_up(args = (), setup = translated_up, config = figure(2295))]
-#[bench::translated_up_qos_1(args = (), setup = translated_up_at_least_once, config = figure(2354))]
-#[bench::translated_down(args = (), setup = translated_down, config = figure(3379))]
-#[bench::messagepack_up(args = (), setup = messagepack_up, config = figure(7649))]
+#[bench::plain_up(args = (), setup = plain_up, config = figure(919))]
+#[bench::plain_down(args = (), setup = plain_down, config = figure(854))]
+#[bench::translated_up(args = (), setup = translated_up, config = figure(2369))]
+#[bench::translated_up_qos_1(args = (), setup = translated_up_at_least_once, config = figure(2428))]
+#[bench::translated_down(args = (), setup = translated_down, config = figure(3433))]
+#[bench::messagepack_up(args = (), setup = messagepack_up, config = figure(7730))]
 fn publish(mut warm: Box<Warm>) -> Box<Warm> {
     black_box(warm.carry());
     warm
@@ -152,7 +152,7 @@ fn form_publish(mut steps: Box<Steps>) -> Box<Steps> {
 
 #[library_benchmark]
 #[bench::known_topic(args = (), setup = known, config = figure(783))]
-#[bench::new_topic(args = (), setup = new, config = figure(3275))]
+#[bench::new_topic(args = (), setup = new, config = figure(3399))]
 fn topic_only_publish(mut steps: Box<Steps>) -> Box<Steps> {
     black_box(steps.take());
     steps

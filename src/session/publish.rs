@@ -195,7 +195,11 @@ impl Session {
     ) -> Result<Step, End> {
         let limits = &self.plan.limits;
         let checked = limits.check_message(publish.topic_name, publish.properties);
-        if let Err(refusal) = self.check_alias(way, publish, checked)? {
+        // Before 5, and without properties, there is no alias that would have to be known.
+        let has_alias = !publish.properties.is_empty();
+        if (checked.is_err() || has_alias)
+            && let Err(refusal) = self.check_alias(way, publish, checked)?
+        {
             return self.refuse_unread(way, publish, raw, refusal, wake);
         }
         let out = match way {
