@@ -2,7 +2,7 @@
 //!
 //! `run` measures, `compare` measures two targets side by side, `report` makes a page of it, `sink` and `echo` stand behind
 //! what is measured, `soak` proves that nothing is lost, doubled or out of order while connections are cut and the proxy is
-//! killed.
+//! killed, `renewal` that nobody notices when the proxy's certificates are replaced.
 
 mod check;
 mod command_line;
@@ -13,12 +13,14 @@ mod platform;
 mod process;
 mod programs;
 mod progress;
+mod renewal;
 mod report;
 mod results;
 mod run;
 mod scenario;
 mod sink;
 mod soak;
+mod stage;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,8 @@ enum Command {
     Platform(platform::Options),
     /// Cut connections and kill the proxy while devices publish, and prove that nothing is lost, doubled or out of order
     Soak(soak::Options),
+    /// Replace the proxy's certificates while devices send, and prove that nobody notices but who comes anew
+    Renewal(renewal::Options),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Echo(options) => sink::run_echo(&options).map(|()| ExitCode::SUCCESS),
         Command::Platform(options) => platform::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Soak(options) => soak::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Renewal(options) => renewal::run(&options),
     };
     match outcome {
         Ok(code) => code,

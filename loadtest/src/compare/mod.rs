@@ -8,7 +8,7 @@
 //!
 //! Invariant: both targets of a round get the same scenario with the same seed, on the same cores, from the same generator.
 
-mod cores;
+pub(crate) mod cores;
 mod figures;
 mod remarks;
 mod rounds;
@@ -33,6 +33,7 @@ pub(crate) use figures::latency;
 use rounds::{Bout, Without};
 use spec::Spec;
 pub(crate) use table::table;
+pub(crate) use target::end;
 
 /// The options of `compare`.
 #[derive(Debug, Clone, Args)]

@@ -224,7 +224,7 @@ impl Drop for Bench {
 }
 
 /// Asks a process and its group to end, and kills what doesn't.
-fn end(child: Option<Child>) {
+pub(crate) fn end(child: Option<Child>) {
     let Some(mut child) = child else { return };
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let send = |signal| group.map(|group| kill_process_group(group, signal));

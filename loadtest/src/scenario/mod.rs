@@ -22,7 +22,7 @@ pub(crate) use model::{
 };
 pub(crate) use presets::{PRESETS, Preset};
 pub(crate) use text::text;
-pub(crate) use values::time;
+pub(crate) use values::{time, time_above_zero};
 
 use written::Layers;
 

@@ -37,6 +37,14 @@ pub(crate) fn time(text: &str) -> Option<Duration> {
     (seconds <= TIME_MAX_S).then(|| Duration::from_nanos((seconds * 1e9).round() as u64))
 }
 
+/// The same, but not zero; for options.
+pub(crate) fn time_above_zero(text: &str) -> Result<Duration, String> {
+    match time(text) {
+        Some(time) if !time.is_zero() => Ok(time),
+        _ => Err("write a time such as `10s`".to_owned()),
+    }
+}
+
 /// `1000/s`, `6/min`, `2/s per device`; a bare number is messages per second of all devices.
 pub(crate) fn rate(text: &str) -> Option<Rate> {
     match text.strip_suffix("per device") {
