@@ -2,7 +2,8 @@
 //!
 //! `run` measures, `compare` measures two targets side by side, `report` makes a page of it, `sink` and `echo` stand behind
 //! what is measured, `soak` proves that nothing is lost, doubled or out of order while connections are cut and the proxy is
-//! killed, `renewal` that nobody notices when the proxy's certificates are replaced.
+//! killed, `renewal` that nobody notices when the proxy's certificates are replaced; `storm` attacks the proxy and measures what
+//! honest devices have of it.
 
 mod check;
 mod command_line;
@@ -21,6 +22,7 @@ mod scenario;
 mod sink;
 mod soak;
 mod stage;
+mod storm;
 
 use std::process::ExitCode;
 
@@ -52,8 +54,13 @@ enum Command {
     Platform(platform::Options),
     /// Cut connections and kill the proxy while devices publish, and prove that nothing is lost, doubled or out of order
     Soak(soak::Options),
+    /// Attack the proxy, and measure what honest devices have of it
+    Storm(storm::Options),
     /// Replace the proxy's certificates while devices send, and prove that nobody notices but who comes anew
     Renewal(renewal::Options),
+    /// What `storm` starts to attack with
+    #[command(hide = true)]
+    Attacker(storm::attacker::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,7 +73,9 @@ fn main() -> ExitCode {
         Command::Echo(options) => sink::run_echo(&options).map(|()| ExitCode::SUCCESS),
         Command::Platform(options) => platform::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Soak(options) => soak::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Storm(options) => storm::run(&options),
         Command::Renewal(options) => renewal::run(&options),
+        Command::Attacker(options) => storm::attacker::run(&options).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,

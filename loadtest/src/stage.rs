@@ -5,7 +5,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,7 +68,7 @@ impl Authority {
 }
 
 /// A client that trusts whoever is in this PEM, and never comes back with a ticket.
-fn client(authority: &[u8]) -> anyhow::Result<rustls::ClientConfig> {
+pub(crate) fn client(authority: &[u8]) -> anyhow::Result<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority).context("the authority's certificate")?)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -134,6 +134,7 @@ impl Stage {
         let folder = TempDir::with_prefix("interlingua-loadtest-").context("a temporary folder")?;
         let authority = Authority::new()?;
         write(folder.path(), &authority.vouch()?)?;
+        fs::write(folder.path().join("authority.pem"), &authority.pem)?;
         let file = folder.path().join("proxy.toml");
         fs::write(&file, configuration)?;
         let log = fs::File::create(folder.path().join("proxy.log"))?;
@@ -177,6 +178,16 @@ impl Stage {
     pub(crate) fn address(&self, listener: &str) -> anyhow::Result<SocketAddr> {
         let found = self.addresses.iter().find(|(name, _)| name == listener);
         found.map(|(_, address)| *address).with_context(|| format!("no listener {listener}"))
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid.as_raw_pid()
+    }
+
+    /// Who vouches for it, as a file.
+    pub(crate) fn authority_file(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
     }
 
     pub(crate) fn authority(&self) -> &Authority {

@@ -30,6 +30,7 @@ use crate::scenario::{self, Flags, Pacing};
 
 use cores::Wanted;
 pub(crate) use figures::latency;
+pub(crate) use rounds::again;
 use rounds::{Bout, Without};
 use spec::Spec;
 pub(crate) use table::table;

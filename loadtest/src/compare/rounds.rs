@@ -244,7 +244,7 @@ impl<'b> Ring<'b> {
 }
 
 /// The same listening socket, for one more run: a run closes its own.
-fn again(listener: &TcpListener) -> anyhow::Result<TcpListener> {
+pub(crate) fn again(listener: &TcpListener) -> anyhow::Result<TcpListener> {
     let copy = listener.as_fd().try_clone_to_owned().context("copying the listening socket")?;
     Ok(TcpListener::from_std(std::net::TcpListener::from(copy)))
 }
