@@ -15,7 +15,7 @@ use crate::compare::{again, cores};
 use crate::engine::clock::{Clock, nanoseconds};
 use crate::engine::plan::Plan;
 use crate::engine::{Live, Setup, conduct as conduct_run};
-use crate::results::{End, Machine, Pinning, Results};
+use crate::results::{End, Machine, Pinning, Results, duration};
 use crate::scenario::{Rate, Scenario};
 use crate::stage::{Stage, Watchman};
 use crate::{command_line, limits, sink};
@@ -26,6 +26,11 @@ const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const DEVICES_PER_ADDRESS: u32 = 5;
 /// All others are preferred to attackers: what they take from who measures isn't what the proxy does.
 const NICE: i32 = 19;
+
+/// Microseconds at p99, and a part of the time, from which on a reader is warned.
+const LATE_US: f64 = 1000.0;
+const WAITED: f64 = 0.05;
+const NOT_THE_PROXY: &str = "then the machine, not the proxy, is what was measured";
 
 /// What all rounds share.
 struct Course<'o> {
@@ -62,7 +67,7 @@ pub(super) fn conduct(options: &Options) -> anyhow::Result<Report> {
         storms.push(course.storm(kind)?);
     }
     let mut remarks: Vec<String> = core_remark.into_iter().collect();
-    remarks.extend(late(&storms));
+    remarks.extend(disturbances(&storms));
     remarks.push(
         "attackers share cores with devices and sink, at the lowest priority; \"connects\" is what was left for them".to_owned(),
     );
@@ -82,16 +87,26 @@ pub(super) fn conduct(options: &Options) -> anyhow::Result<Report> {
     })
 }
 
-/// Where the generator itself was late, latencies are the machine's.
-fn late(storms: &[Storm]) -> Option<String> {
-    let rounds = storms.iter().flat_map(|storm| &storm.rounds);
-    let late = rounds.filter_map(|round| round.storm.late_p99_us).fold(0.0, f64::max);
-    (late > 1000.0).then(|| {
-        format!(
-            "the generator itself was up to {} late at p99: then the machine, not the proxy, is what was measured",
-            crate::results::duration(late)
-        )
-    })
+/// Where the generator was late, or the proxy didn't get its core, latencies are the machine's.
+fn disturbances(storms: &[Storm]) -> Vec<String> {
+    let all = || {
+        let rounds = storms.iter().flat_map(|storm| &storm.rounds);
+        rounds.flat_map(|round| [&round.calm, &round.storm])
+    };
+    let late = all().filter_map(|weather| weather.late_p99_us).fold(0.0, f64::max);
+    let waited = all().filter_map(|weather| weather.proxy_waited).fold(0.0, f64::max);
+    let mut remarks = Vec::new();
+    if late > LATE_US {
+        let late = duration(late);
+        remarks.push(format!("the generator itself was up to {late} late at p99: {NOT_THE_PROXY}"));
+    }
+    if waited > WAITED {
+        let waited = waited * 100.0;
+        remarks.push(format!(
+            "something else had the proxy's core for {waited:.0} % of the time: {NOT_THE_PROXY}"
+        ));
+    }
+    remarks
 }
 
 impl Course<'_> {
@@ -110,8 +125,8 @@ impl Course<'_> {
                     kind.name(),
                     number + 1,
                     self.options.rounds,
-                    crate::results::duration(calm.p99_us),
-                    crate::results::duration(storm.p99_us)
+                    duration(calm.p99_us),
+                    duration(storm.p99_us)
                 );
             }
             rounds.push(Round { calm, storm, attackers });
