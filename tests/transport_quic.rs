@@ -393,6 +393,49 @@ fn a_stream_that_the_device_gives_up_takes_nothing_with_it() {
     assert!(ends(&mut broker), "nothing can follow");
 }
 
+/// Who hears nothing on a stream any more can still speak there: what it has begun to say is taken to its end, and nothing of it
+/// gets into what comes on the next stream.
+#[test]
+fn a_stream_on_which_the_device_no_longer_listens_is_still_heard() {
+    // A packet that is waited for, and one that is moved as it comes.
+    for payload in [10_000, 100_000] {
+        let (stage, authority) = quic("");
+        let (device, mut first, mut broker) = joined(&stage, &authority);
+        let mut second = device.open().expect("one");
+        second.write_all(SUBSCRIBE_A).expect("sent");
+        expect(&mut broker, SUBSCRIBE_A);
+        broker.write_all(SUBACK_1).expect("sent");
+        expect(&mut second, SUBACK_1);
+        let (packet, third) = (large(b"b", payload), b"\x30\x03\0\x01c");
+        let (start, rest) = packet.split_at(5_000);
+        second.receive.stop(7_u32.into()).expect("open");
+        second.write_all(start).expect("sent");
+        let is_moved = payload == 100_000;
+        match is_moved {
+            true => expect(&mut broker, &start[..7]),
+            false => ping(&mut first, &mut broker),
+        }
+        // By this the proxy finds out that nobody listens there.
+        broker.write_all(b"\x30\x03\0\x01a").expect("sent");
+        expect(&mut first, b"\x30\x03\0\x01a");
+        let mut other = device.open().expect("another");
+        other.write_all(third).expect("sent");
+        if !is_moved {
+            expect(&mut broker, third);
+        }
+        second.write_all(rest).expect("sent");
+        second.finish();
+        match is_moved {
+            true => {
+                expect(&mut broker, &packet[7..]);
+                expect(&mut broker, third);
+            }
+            false => expect(&mut broker, &packet),
+        }
+        ping(&mut first, &mut broker);
+    }
+}
+
 #[test]
 fn a_stream_that_ends_with_half_a_packet_ends_the_session() {
     let (stage, authority) = quic("");

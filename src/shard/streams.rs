@@ -225,10 +225,12 @@ impl Several {
         }
     }
 
-    /// The device doesn't want a stream any more. What has begun there is lost, the rest goes on the first one. Returns how
-    /// many bytes are lost.
+    /// The device doesn't want to hear anything on a stream any more, though it may go on speaking there. What has begun there
+    /// is lost, the rest goes on the first one. Returns how many bytes are lost.
     fn lose(&mut self, packet: Routed, begun: Begun, part: usize) -> usize {
-        self.close(packet.stream);
+        self.streams.stop_writing(packet.stream);
+        self.routes.forget(packet.stream);
+        self.close_if_done(packet.stream);
         if begun == Begun::No {
             self.writing = Some((Routed { stream: FIRST_STREAM, ..packet }, Begun::No));
             return 0;

@@ -178,6 +178,13 @@ impl QuicStreams {
         number > 0 && other.is_none_or(|other| other.receive.is_none())
     }
 
+    /// Nothing more is written to a stream on which the device wants nothing any more. It is still read.
+    pub fn stop_writing(&mut self, number: usize) {
+        if let Some(other) = self.other(number) {
+            other.send = None;
+        }
+    }
+
     /// Gives a stream up, after what was written to it. Its number is free again.
     pub fn close(&mut self, number: usize) {
         let place = number.checked_sub(1).and_then(|at| self.others.get_mut(at));
