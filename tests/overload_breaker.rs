@@ -207,3 +207,32 @@ fn a_broker_that_says_nothing_is_left_alone() {
     let ends = ["upstream_timeout", "upstream_suspended"].map(|end| ended(&stage, end));
     assert_eq!(ends, [2.0, 18.0]);
 }
+
+/// A broker that has asked a device for its AUTH isn't silent: the device is, and could be under any number of client identifiers.
+#[test]
+fn attack_27_devices_that_owe_the_broker_an_answer_shut_out_nobody() {
+    const AUTH: &[u8] = b"\xF0\x06\x18\x04\x15\0\x01m";
+    let breaker = "[upstream.breaker]\nfailures = 2\nbackoff_min_ms = 3600000";
+    let limits = format!("upstream_timeout_ms = 200\n{ADMIN}");
+    let stage = Stage::new(&limits, PLAIN, &format!("{PLAIN}\n{breaker}"));
+    let broker = stage.broker.try_clone().expect("a socket");
+    thread::spawn(move || {
+        for stream in broker.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let enhanced = packet(&mut stream).ends_with(b"x");
+            stream.write_all(if enhanced { AUTH } else { ACCEPTED }).expect("sent");
+            thread::spawn(move || stream.read(&mut [0]));
+        }
+    });
+    for number in 0..6 {
+        let mut device = TcpStream::connect(stage.proxy).expect("a connection");
+        device.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        let head = b"\x10\x14\0\x04MQTT\x05\x02\0\0\x04\x15\0\x01m\0\x03".as_slice();
+        device.write_all(&[head, format!("{number:02}x").as_bytes()].concat()).expect("sent");
+        let mut answer = Vec::new();
+        device.read_to_end(&mut answer).expect("an end");
+        assert_eq!(answer, [AUTH, b"\x20\x03\0\x88\0"].concat(), "the broker is still asked");
+    }
+    assert_eq!(ended(&stage, "upstream_timeout"), 6.0);
+    assert_eq!((state(&stage), told(&stage, 1)), (0.0, ACCEPTED.to_vec()));
+}

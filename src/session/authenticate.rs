@@ -11,6 +11,8 @@ use super::end::End;
 pub(super) struct Authentication {
     method: Box<str>,
     exchange: Exchange,
+    /// The upstream has asked something, and the device hasn't answered.
+    device_owes: bool,
 }
 
 /// Whether an authentication is on its way.
@@ -37,7 +39,7 @@ impl Authentication {
     /// Of a CONNECT, if it has a method.
     pub(super) fn of(connect: &Connect<'_>) -> Option<Self> {
         let method = method(connect.properties)?.into();
-        Some(Self { method, exchange: Exchange::Open })
+        Some(Self { method, exchange: Exchange::Open, device_owes: false })
     }
 
     /// CONNACK has ended the first authentication.
@@ -51,7 +53,10 @@ impl Authentication {
             return Err(OTHER_METHOD);
         }
         match (auth.reason_code, self.exchange) {
-            (ReasonCode::ContinueAuthentication, Exchange::Open) => Ok(()),
+            (ReasonCode::ContinueAuthentication, Exchange::Open) => {
+                self.device_owes = false;
+                Ok(())
+            }
             (ReasonCode::ReAuthenticate, Exchange::Done) => {
                 self.exchange = Exchange::Open;
                 Ok(())
@@ -66,7 +71,10 @@ impl Authentication {
             return Err(OTHER_METHOD);
         }
         match (auth.reason_code, self.exchange) {
-            (ReasonCode::ContinueAuthentication, Exchange::Open) => Ok(()),
+            (ReasonCode::ContinueAuthentication, Exchange::Open) => {
+                self.device_owes = true;
+                Ok(())
+            }
             (ReasonCode::Success, Exchange::Open) if phase == Phase::Running => {
                 self.exchange = Exchange::Done;
                 Ok(())
@@ -80,6 +88,14 @@ impl Session {
     /// The authentication that CONNECT began, if it did.
     pub(super) fn authentication(&mut self) -> Option<&mut Authentication> {
         self.entrance.as_deref_mut()?.authentication.as_mut()
+    }
+
+    /// Whether the upstream waits for an AUTH of the device, and owes it nothing meanwhile.
+    #[must_use]
+    pub fn device_owes_auth(&self) -> bool {
+        let entrance = self.entrance.as_deref();
+        let authentication = entrance.and_then(|entrance| entrance.authentication.as_ref());
+        authentication.is_some_and(|own| own.device_owes)
     }
 
     /// AUTH from the device.

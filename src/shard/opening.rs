@@ -79,6 +79,8 @@ impl Connection {
             Sign::TakesNobody => Verdict::TakesNobody,
             // Before there is a connection it can't be about this device.
             Sign::Silent if self.upstream.is_none() => Verdict::TakesNobody,
+            // It has spoken, and the device was to go on: whoever doesn't must not be able to shut it out for others.
+            Sign::Silent if self.session.device_owes_auth() => Verdict::Unknown,
             Sign::Silent => Verdict::Silent(self.session.client_identifier()),
             Sign::Nothing => Verdict::Unknown,
         });
