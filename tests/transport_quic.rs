@@ -629,3 +629,40 @@ fn attack_27_connections_over_quic_count_by_their_address() {
         assert!(begun.elapsed() < DEADLINE, "{error}");
     }
 }
+
+/// A broker that has answered a CONNECT whose handshake never ends has failed nobody.
+#[test]
+fn attack_27_early_data_without_a_handshake_shuts_out_nobody() {
+    let quic = "early_data = 'connect'\naddress_validation = 'under_load'";
+    let listener = format!("{QUIC}[listener.quic]\n{quic}");
+    let (stage, authority) = stage(Said {
+        listener: &listener,
+        limits: "upstream_timeout_ms = 300",
+        upstream: "[upstream.breaker]\nfailures = 1\nbackoff_min_ms = 3600000",
+        ..Said::default()
+    });
+    let (runtime, config) = (runtime(), client(&authority, None, &[b"mqtt"]));
+    let endpoint = quic::endpoint(&runtime);
+    let dial = |address| runtime.connect(&endpoint, config.clone(), address);
+    let join = |connection: &quinn::Connection| {
+        let (send, receive) = runtime.block_on(connection.open_bi()).expect("a stream");
+        let mut first = Lane::new(&runtime, send, receive);
+        (stage.join(&mut first), first)
+    };
+    let connection = runtime.block_on(dial(stage.proxy)).expect("in");
+    let (mut broker, mut first) = join(&connection);
+    ping(&mut first, &mut broker);
+
+    let relay = quic::Relay::new(stage.proxy);
+    let Ok((early, _)) = dial(relay.address).into_0rtt() else { panic!("a ticket") };
+    let (mut send, _receive) = runtime.block_on(early.open_bi()).expect("a stream");
+    runtime.block_on(send.write_all(CONNECT)).expect("sent");
+    let mut broker = stage.accept();
+    expect(&mut broker, CONNECT);
+    broker.write_all(CONNACK).expect("sent");
+    assert!(ends(&mut broker), "the device is waited for no longer");
+
+    let connection = runtime.block_on(dial(stage.proxy)).expect("in");
+    let (mut broker, mut first) = join(&connection);
+    ping(&mut first, &mut broker);
+}

@@ -88,6 +88,14 @@ impl Channel {
         }
     }
 
+    /// Whether that is known, as of when it was waited for last.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        match self {
+            Self::Other(Other::Several(several)) => several.streams.is_confirmed(),
+            Self::Tcp(_) | Self::Other(Other::One(_)) => true,
+        }
+    }
+
     /// Reads into `buffer`. `Ok(0)`: the peer sends no more. Over TCP one call is one `recv`: a short read tells
     /// tokio that the socket is empty, so nobody asks it again before the next wake-up.
     pub(crate) fn poll_read(

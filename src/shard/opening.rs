@@ -81,6 +81,8 @@ impl Connection {
             Sign::Silent if self.upstream.is_none() => Verdict::TakesNobody,
             // It has spoken, and the device was to go on: whoever doesn't must not be able to shut it out for others.
             Sign::Silent if self.session.device_owes_auth() => Verdict::Unknown,
+            // It wasn't read: its answer may be there.
+            Sign::Silent if !self.device.is_confirmed() => Verdict::Unknown,
             Sign::Silent => Verdict::Silent(self.session.client_identifier()),
             Sign::Nothing => Verdict::Unknown,
         });

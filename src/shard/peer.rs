@@ -59,6 +59,11 @@ impl Peer {
         self.stream.poll_confirmed(context)
     }
 
+    /// Whether that is known, as of when it was waited for last.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.stream.is_confirmed()
+    }
+
     /// The same with what leads to its authority.
     pub(crate) fn chain(&self) -> Option<Chain> {
         self.stream.chain()

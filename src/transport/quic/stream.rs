@@ -67,6 +67,11 @@ impl QuicStream {
         Poll::Ready(())
     }
 
+    /// Whether that is known, as of when it was waited for last.
+    pub(in crate::transport) fn is_confirmed(&self) -> bool {
+        self.confirmed.is_none()
+    }
+
     pub(in crate::transport) fn poll_read(
         &mut self,
         context: &mut Context<'_>,

@@ -72,6 +72,12 @@ impl QuicStreams {
         self.first.poll_confirmed(context)
     }
 
+    /// Whether that is known, as of when it was waited for last.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.first.is_confirmed()
+    }
+
     /// Takes one more stream that the device has opened; its number.
     pub fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Poll::Ready(other) = self.poll_other(context)? else { return Poll::Pending };
