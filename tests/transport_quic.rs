@@ -466,6 +466,47 @@ fn what_comes_on_a_stream_in_one_direction_is_answered_on_the_first() {
     }
 }
 
+/// Attack 1: a device that isn't accepted has 256 KiB in the proxy at most, however many streams it opens.
+#[test]
+fn attack_1_streams_of_a_device_that_says_no_connect_hold_little() {
+    let (stage, authority) = quic("");
+    let (runtime, authority) = (runtime(), &authority);
+    let device = Device::trusting(&runtime, authority, stage.proxy);
+    let mut first = device.open().expect("a stream");
+    first.write_all(&CONNECT[..3]).expect("sent");
+    let mut others: Vec<_> = (0..8).map(|_| device.open().expect("one").send).collect();
+    others.extend((0..8).map(|_| device.open_one_way().expect("one")));
+    let mut taken = 3;
+    for other in &mut others {
+        let all = [0x30; 64 * 1024];
+        let patience = Duration::from_millis(100);
+        let written = async { tokio::time::timeout(patience, other.write(&all)).await };
+        taken += runtime.block_on(written).map_or(0, |written| written.expect("open"));
+    }
+    assert_eq!(taken, 256 * 1024);
+}
+
+/// What has begun on one stream is read to its end, though the others have all that they may on their way.
+#[test]
+fn a_long_packet_comes_through_while_all_other_streams_are_full() {
+    let (stage, authority) = quic("");
+    let (device, mut first, mut broker) = joined(&stage, &authority);
+    let packet = large(b"t", 300_000);
+    let mut second = device.open().expect("one");
+    second.write_all(&packet[..5_000]).expect("sent");
+    expect(&mut broker, &packet[..7]);
+    let mut others: Vec<_> = (0..7).map(|_| device.open().expect("one")).collect();
+    for other in &mut others {
+        other.write_all(&[0xC0, 0].repeat(32 * 1024)).expect("sent");
+    }
+    second.write_all(&packet[5_000..]).expect("sent");
+    expect(&mut broker, &packet[7..]);
+    for _ in 0..7 * 32 * 1024 {
+        expect(&mut broker, PINGREQ);
+    }
+    ping(&mut first, &mut broker);
+}
+
 /// Attack 9: no more streams than the listener allows, in either kind.
 #[test]
 fn attack_9_a_flood_of_streams_ends_at_the_limit() {

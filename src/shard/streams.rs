@@ -211,6 +211,7 @@ impl Several {
             }
         }
         if !was_open && self.routes.is_open() {
+            self.streams.widen();
             // The other streams are heard from now on; nobody waits for them yet.
             context.waker().wake_by_ref();
         }

@@ -5,14 +5,14 @@ use std::net::UdpSocket;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quinn::crypto::rustls::QuicServerConfig;
-use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime};
+use quinn::{Endpoint, EndpointConfig, Incoming, ServerConfig, TokioRuntime, VarInt};
 
 use crate::config::{AddressValidation, EarlyData, ListenerQuic};
 use crate::transport::tls::{ServerTls, TlsFault};
 
 use super::routing::OfShard;
 use super::stream::QuicStream;
-use super::{Room, no_suite};
+use super::{Room, WINDOW_BEFORE, no_suite};
 
 /// Connections whose first packet waits to be looked at, of each shard.
 const WAITING_MAX: usize = 1024;
@@ -38,6 +38,8 @@ pub struct QuicServer {
     address_validation: AddressValidation,
     /// All shards have one key for resets: a packet may get to a shard that doesn't know its connection.
     endpoint: EndpointConfig,
+    /// Of a device that is accepted.
+    window: VarInt,
     made: Mutex<Made>,
 }
 
@@ -63,7 +65,8 @@ impl QuicServer {
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         let others = u32::from(quic.streams_max);
         let room = Room { both_ways: 1 + others, one_way: others };
-        let transport = super::transport(room, quic.idle_timeout, quic.keep_alive);
+        let mut transport = super::transport(room, quic.idle_timeout, quic.keep_alive);
+        transport.receive_window(room.window().min(VarInt::from_u32(WINDOW_BEFORE)));
         config
             .transport_config(Arc::new(transport))
             .max_incoming(WAITING_MAX)
@@ -74,6 +77,7 @@ impl QuicServer {
             early_data: quic.early_data,
             address_validation: quic.address_validation,
             endpoint: EndpointConfig::default(),
+            window: room.window(),
             made: Mutex::new(Made { reading, config: Arc::new(config) }),
         })
     }
@@ -134,6 +138,7 @@ impl QuicServer {
         };
         let (send, receive) = connection.accept_bi().await?;
         let confirmed = confirmed.filter(|_| receive.is_0rtt());
-        Ok((reading, QuicStream::new(connection, send, receive, confirmed)))
+        let first = QuicStream::new(connection, send, receive, confirmed);
+        Ok((reading, first.widening_to(self.window)))
     }
 }

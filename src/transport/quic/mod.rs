@@ -30,6 +30,10 @@ pub(super) const ALPN: &[u8] = b"mqtt";
 /// a packet is read to its end before another stream's, which must not wait for room that the others have filled.
 const STREAM_WINDOW: u32 = 64 * 1024;
 
+/// The same of a device that hasn't been accepted, on all its streams together: there is room for its CONNECT, and little for
+/// what it sends beside it.
+const WINDOW_BEFORE: u32 = 4 * STREAM_WINDOW;
+
 /// Bytes that wait to be sent, or to be acknowledged, on all streams of a connection.
 const SEND_WINDOW: u64 = 256 * 1024;
 
@@ -40,18 +44,24 @@ struct Room {
     one_way: u32,
 }
 
+impl Room {
+    /// Bytes that may be on their way on all streams together; one that we open has a window, too.
+    fn window(self) -> VarInt {
+        let streams = 1_u32.saturating_add(self.both_ways).saturating_add(self.one_way);
+        VarInt::from_u32(STREAM_WINDOW.saturating_mul(streams))
+    }
+}
+
 /// What both sides keep to: no datagrams, and nobody opens streams that don't belong to MQTT.
 fn transport(room: Room, idle: Duration, keep_alive: Option<Duration>) -> TransportConfig {
     let mut config = TransportConfig::default();
-    // One that we open has a window, too.
-    let streams = 1 + room.both_ways + room.one_way;
     let idle = IdleTimeout::try_from(idle).unwrap_or(IdleTimeout::from(VarInt::MAX));
     config
         .max_concurrent_uni_streams(VarInt::from_u32(room.one_way))
         .max_concurrent_bidi_streams(VarInt::from_u32(room.both_ways))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
-        .receive_window(VarInt::from_u32(STREAM_WINDOW.saturating_mul(streams)))
+        .receive_window(room.window())
         .send_window(SEND_WINDOW)
         .max_idle_timeout(Some(idle))
         .keep_alive_interval(keep_alive);

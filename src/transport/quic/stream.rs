@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use quinn::{Connection, RecvStream, SendStream, ZeroRttAccepted};
+use quinn::{Connection, RecvStream, SendStream, VarInt, ZeroRttAccepted};
 use rustls::pki_types::CertificateDer;
 
 use crate::transport::Chain;
@@ -18,6 +18,8 @@ pub struct QuicStream {
     receive: RecvStream,
     /// The end of the handshake, while what was read may come from somebody who repeats what he has seen.
     confirmed: Option<ZeroRttAccepted>,
+    /// What may be on its way on all streams once the device is accepted, where that is more than now.
+    window: Option<VarInt>,
 }
 
 impl std::fmt::Debug for QuicStream {
@@ -34,7 +36,19 @@ impl QuicStream {
         receive: RecvStream,
         confirmed: Option<ZeroRttAccepted>,
     ) -> Self {
-        Self { connection, send, receive, confirmed }
+        Self { connection, send, receive, confirmed, window: None }
+    }
+
+    /// The same of a device that may have so many bytes on their way once it is accepted.
+    pub(super) fn widening_to(self, window: VarInt) -> Self {
+        Self { window: Some(window), ..self }
+    }
+
+    /// The device is accepted.
+    pub(super) fn widen(&mut self) {
+        if let Some(window) = self.window.take() {
+            self.connection.set_receive_window(window);
+        }
     }
 
     pub(super) fn connection(&self) -> &Connection {

@@ -78,6 +78,11 @@ impl QuicStreams {
         self.first.is_confirmed()
     }
 
+    /// The device is accepted: from now on it may have as much on its way as its streams can hold.
+    pub fn widen(&mut self) {
+        self.first.widen();
+    }
+
     /// Takes one more stream that the device has opened; its number.
     pub fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Poll::Ready(other) = self.poll_other(context)? else { return Poll::Pending };
