@@ -144,6 +144,8 @@ impl Drop for Entry {
                 // The upstream didn't want this one: the one before goes on as if nothing had been.
                 Some(before) => {
                     before.standing.store(ALONE, Ordering::Release);
+                    // If its will waits, it says so again.
+                    before.waker.wake_by_ref();
                     own.insert(before);
                 }
                 None => drop(own.remove()),

@@ -236,3 +236,40 @@ fn attack_27_devices_that_owe_the_broker_an_answer_shut_out_nobody() {
     assert_eq!(ended(&stage, "upstream_timeout"), 6.0);
     assert_eq!((state(&stage), told(&stage, 1)), (0.0, ACCEPTED.to_vec()));
 }
+
+/// A device that is refused hasn't come back: its will, which the proxy keeps back, waits on, until it does.
+#[test]
+fn a_device_that_is_refused_while_its_will_waits_keeps_its_will() {
+    // Version 5, client identifier `d`, a session of 60 seconds, and a will that waits as long.
+    const WILL: &[u8] = b"\x10\x22\0\x04MQTT\x05\x04\0\0\x05\x11\0\0\0\x3C\0\x01d\
+        \x05\x18\0\0\0\x3C\0\x01w\0\x04gone";
+    let breaker = "[upstream.breaker]\nfailures = 1\nbackoff_min_ms = 1000\nbackoff_max_ms = 1000";
+    let stage = Stage::new(ADMIN, PLAIN, &format!("{PLAIN}\nmqtt = ['3.1.1']\n{breaker}"));
+    let (device, mut broker) = stage.pair(WILL, ACCEPTED);
+    let comes = || {
+        let mut back = TcpStream::connect(stage.proxy).expect("a connection");
+        back.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        back.write_all(WILL).expect("sent");
+        (packet(&mut back)[3], back)
+    };
+    let failing = stage.broker.try_clone().expect("a socket");
+    let failed = thread::spawn(move || packet(&mut failing.accept().expect("a connection").0));
+    assert_eq!(told(&stage, 1), UNAVAILABLE);
+    failed.join().expect("it closed");
+    drop(device);
+    assert_eq!(comes().0, 0x88, "nobody is let through now");
+    broker.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket");
+    let nothing = broker.read(&mut [0; 1]).expect_err("no good-bye, which would drop the will");
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    broker.set_read_timeout(Some(DEADLINE)).expect("a socket");
+
+    plays(&stage.broker, |mut stream| {
+        stream.write_all(ACCEPTED).expect("sent");
+        thread::spawn(move || stream.read(&mut [0]));
+    });
+    let late = Instant::now() + DEADLINE;
+    while comes().0 != 0 {
+        assert!(Instant::now() < late, "nobody tries");
+    }
+    assert_eq!(packet(&mut broker), b"\xE0\0", "it has come back, so there is no will");
+}

@@ -45,17 +45,13 @@ impl SessionLimits {
         let bytes = properties.as_bytes().len();
         // No string in so many bytes can have more levels or bytes, nor can there be more properties.
         let longest = topic_name.len().max(bytes);
-        let few = longest < self.topic_levels_max.min(self.topic_bytes_max)
-            && !self.may_be_many(bytes);
+        let few =
+            longest < self.topic_levels_max.min(self.topic_bytes_max) && !self.may_be_many(bytes);
         if few { Ok(()) } else { self.check_at_length(topic_name, properties) }
     }
 
     #[cold]
-    fn check_at_length(
-        &self,
-        topic_name: &str,
-        properties: Properties<'_>,
-    ) -> Result<(), Refusal> {
+    fn check_at_length(&self, topic_name: &str, properties: Properties<'_>) -> Result<(), Refusal> {
         self.check_topic(topic_name)?;
         let most = self.properties_max;
         if properties.iter().take(most.saturating_add(1)).count() > most {

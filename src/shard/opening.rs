@@ -45,6 +45,10 @@ impl Connection {
         let Some(connecting) = &mut opening.connecting else { return false };
         let Poll::Ready(outcome) = connecting.as_mut().poll(context) else { return false };
         opening.connecting = None;
+        if outcome.is_err() {
+            // A session whose will waits under the client identifier goes on doing so.
+            self.entry = None;
+        }
         match outcome {
             Ok(stream) => {
                 let mut upstream = Peer::new(stream);
@@ -99,7 +103,7 @@ impl Connection {
         Some(Caller { source, destination })
     }
 
-    /// Opens the connection, after the session that waits under the same client identifier has made way.
+    /// Opens the connection. Before it is used the session that waits under the same client identifier makes way.
     fn open_upstream(&mut self, attempt: Attempt, context: &Context<'_>) -> Connecting {
         let open = attempt.open(self.state.endpoints.clone(), self.caller());
         let client_identifier = self.session.upstream_identifier();
@@ -112,8 +116,10 @@ impl Connection {
         self.entry = Some(entry);
         match before {
             Some(gone) => Box::pin(async move {
+                // For nobody who can't come in: the will would be lost.
+                let stream = open.await?;
                 gone.await;
-                open.await
+                Ok(stream)
             }),
             None => Box::pin(open),
         }
