@@ -1,5 +1,7 @@
 //! A device with several streams: what goes on which, packet by packet.
 
+use std::time::{Duration, Instant};
+
 use interlingua::session::{FIRST_STREAM, Front, Routed, Streams};
 
 const LARGE: usize = 1000;
@@ -187,6 +189,43 @@ fn filters_have_a_limit_and_what_is_malformed_is_left_to_the_session() {
     assert_eq!(streams.route(b"\x32"), Ok(None));
     assert_eq!(streams.route(b"\x32\x7F\0\x09a"), Ok(None), "its topic name isn't complete");
     goes(&mut streams, b"\x40\x01\0", FIRST_STREAM);
+}
+
+/// What a packet says of thousands of filters costs about as much as reading it, and a stream that comes and goes next to
+/// nothing, whatever else is remembered. Both bounds are many times what it takes, and were not kept by far.
+#[test]
+fn attack_9_many_filters_and_many_streams_are_no_work() {
+    let mut streams = accepted();
+    let mut names = (0..=u16::MAX).map(|number| format!("{number:08x}"));
+    let mut packet = |count: usize| {
+        let filters = names.by_ref().take(count);
+        let filters = filters.flat_map(|name| [b"\0\x08", name.as_bytes(), b"\0"].concat());
+        let body: Vec<u8> = b"\0\x01\0".iter().copied().chain(filters).collect();
+        let (mut packet, mut left) = (vec![0x82], body.len());
+        while left > 0x7F {
+            packet.push((left & 0x7F) as u8 | 0x80);
+            left >>= 7;
+        }
+        [&packet[..], &[left as u8], &body].concat()
+    };
+    let (full, more) = (packet(1024), packet(5000));
+    assert_eq!(streams.look(1, &full, LARGE), Ok(Front::Packet(full.len())));
+    let begun = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(streams.look(1, &more, LARGE), Ok(Front::Packet(more.len())));
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(4), "100 packets took {took:?}");
+    for number in 1..=u16::MAX {
+        let [high, low] = number.to_be_bytes();
+        comes(&mut streams, 2, &[0x32, 6, 0, 1, b'a', high, low, 0]);
+    }
+    let begun = Instant::now();
+    for _ in 0..10_000 {
+        streams.forget(3);
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(4), "10,000 streams took {took:?}");
 }
 
 /// Versions differ behind the topic name.

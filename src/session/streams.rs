@@ -13,7 +13,8 @@
 //! There is no standard for it: this is what the brokers do that have it. Invariant: packets are only looked at, and those of
 //! a device that has one stream not even that.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 
@@ -39,7 +40,7 @@ pub struct Streams {
     told: Owners,
     /// Where a topic alias was said, so that the device knows it when it is used.
     aliases: HashMap<u16, usize, RandomState>,
-    filters: Vec<(Box<str>, usize)>,
+    filters: Filters,
 }
 
 /// The streams of packet identifiers. Those of the first stream aren't kept.
@@ -78,14 +79,65 @@ impl Owners {
     }
 
     fn forget(&mut self, stream: usize) {
-        self.streams.retain(|_, owner| *owner != stream);
-        self.count(stream, |_| 0);
+        // Most streams have nothing to forget, and others may have much.
+        if self.has(stream) {
+            self.streams.retain(|_, owner| *owner != stream);
+            self.count(stream, |_| 0);
+        }
     }
 
     fn count(&mut self, stream: usize, change: impl Fn(usize) -> usize) {
         if let Some(count) = self.counts.get_mut(stream) {
             *count = change(*count);
         }
+    }
+}
+
+/// The streams of topic filters, the oldest first. A packet may have thousands of filters, so each is found by its name.
+#[derive(Debug, Default)]
+struct Filters {
+    streams: BTreeMap<u64, (Arc<str>, usize)>,
+    numbers: HashMap<Arc<str>, u64, RandomState>,
+    /// The next one's.
+    number: u64,
+}
+
+impl Filters {
+    fn remove(&mut self, filter: &str) {
+        if let Some(number) = self.numbers.remove(filter) {
+            self.streams.remove(&number);
+        }
+    }
+
+    /// Remembers one that isn't, unless there are enough.
+    fn add(&mut self, filter: &str, stream: usize) {
+        if self.streams.len() >= FILTERS_MAX {
+            return;
+        }
+        let filter: Arc<str> = filter.into();
+        self.streams.insert(self.number, (filter.clone(), stream));
+        self.numbers.insert(filter, self.number);
+        self.number += 1;
+    }
+
+    /// The stream of the first that is meant.
+    fn first(&self, is_meant: impl Fn(&str) -> bool) -> Option<usize> {
+        self.streams.values().find(|(filter, _)| is_meant(filter)).map(|(_, stream)| *stream)
+    }
+
+    fn has(&self, stream: usize) -> bool {
+        self.streams.values().any(|(_, other)| *other == stream)
+    }
+
+    fn forget(&mut self, stream: usize) {
+        let Self { streams, numbers, .. } = self;
+        streams.retain(|_, (filter, other)| {
+            let stays = *other != stream;
+            if !stays {
+                numbers.remove(filter);
+            }
+            stays
+        });
     }
 }
 
@@ -118,7 +170,7 @@ impl Default for Streams {
             asked: Owners::default(),
             told: Owners::default(),
             aliases: HashMap::default(),
-            filters: Vec::new(),
+            filters: Filters::default(),
         }
     }
 }
@@ -178,7 +230,7 @@ impl Streams {
                 if let Ok(unsubscribe) = Unsubscribe::decode(packet, self.version) {
                     self.expect_answer(stream, Some(unsubscribe.packet_identifier.value()));
                     for filter in unsubscribe.topic_filters() {
-                        self.filters.retain(|(known, _)| **known != *filter);
+                        self.filters.remove(filter);
                     }
                 }
             }
@@ -199,9 +251,9 @@ impl Streams {
 
     /// The last SUBSCRIBE with a filter counts.
     fn subscribe(&mut self, stream: usize, filter: &str) {
-        self.filters.retain(|(known, _)| **known != *filter);
-        if stream != FIRST_STREAM && self.filters.len() < FILTERS_MAX {
-            self.filters.push((filter.into(), stream));
+        self.filters.remove(filter);
+        if stream != FIRST_STREAM {
+            self.filters.add(filter, stream);
         }
     }
 
@@ -275,23 +327,20 @@ impl Streams {
             };
             topic::matches(name, plain)
         };
-        let found = self.filters.iter().find(|(filter, _)| matches(filter));
-        found.map_or(FIRST_STREAM, |(_, stream)| *stream)
+        self.filters.first(matches).unwrap_or(FIRST_STREAM)
     }
 
     /// Whether nothing is to be expected on a stream on which the device sends no more.
     #[must_use]
     pub fn is_idle(&self, stream: usize) -> bool {
-        !self.asked.has(stream)
-            && !self.told.has(stream)
-            && !self.filters.iter().any(|(_, other)| *other == stream)
+        !self.asked.has(stream) && !self.told.has(stream) && !self.filters.has(stream)
     }
 
     /// A stream is gone: what would go on it goes on the first one.
     pub fn forget(&mut self, stream: usize) {
         self.asked.forget(stream);
         self.told.forget(stream);
-        self.filters.retain(|(_, other)| *other != stream);
+        self.filters.forget(stream);
         for owner in self.aliases.values_mut().filter(|owner| **owner == stream) {
             *owner = FIRST_STREAM;
         }
