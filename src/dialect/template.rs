@@ -163,6 +163,9 @@ fn split_optional(text: &str) -> Result<(&str, Option<&str>), TemplateError> {
     let Some((inside, behind)) = tail.split_once(']') else {
         return Err(TemplateError::Unbalanced('['));
     };
+    if base.contains(']') {
+        return Err(TemplateError::Unbalanced(']'));
+    }
     match inside.strip_prefix('/') {
         Some(levels) if behind.is_empty() && !levels.is_empty() && !inside.contains('[') => {
             Ok((base, Some(levels)))
@@ -249,6 +252,7 @@ mod tests {
             ("a/b}", TemplateError::Unbalanced('}')),
             ("a[/b", TemplateError::Unbalanced('[')),
             ("a]/b", TemplateError::Unbalanced(']')),
+            ("a][/b]", TemplateError::Unbalanced(']')),
             ("a[/b]/c", TemplateError::OptionalPlace),
             ("a[b]", TemplateError::OptionalPlace),
             ("a[/]", TemplateError::OptionalPlace),
