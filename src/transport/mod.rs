@@ -5,12 +5,12 @@
 mod arrival;
 mod connector;
 mod dial;
-mod proxy_protocol;
+pub mod proxy_protocol;
 mod quic;
 mod stream;
 mod tcp;
 mod tls;
-mod websocket;
+pub mod websocket;
 
 pub use arrival::{Arrival, Coming, Reception};
 pub use connector::Connector;

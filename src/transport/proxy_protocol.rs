@@ -79,7 +79,11 @@ async fn read_line(stream: &mut TcpStream, header: &mut Vec<u8>) -> io::Result<(
     Err(invalid("a line of the PROXY protocol without end"))
 }
 
-fn source(header: &[u8]) -> io::Result<Option<SocketAddr>> {
+/// Whose connection it is, by a header that is all there. `None`: the balancer's own, or it doesn't know.
+///
+/// # Errors
+/// When it is malformed, is of another protocol than TCP, or something stands behind it.
+pub fn source(header: &[u8]) -> io::Result<Option<SocketAddr>> {
     let parsed = ProxyHeader::parse(header, ParseConfig::default());
     let Ok((parsed, length)) = parsed else {
         return Err(invalid("a malformed header of the PROXY protocol"));
@@ -108,7 +112,7 @@ pub struct Caller {
 ///
 /// # Errors
 /// None that can be met: both addresses are made to be of one kind.
-pub(super) fn write(version: ProxyProtocol, caller: Caller) -> io::Result<Vec<u8>> {
+pub fn write(version: ProxyProtocol, caller: Caller) -> io::Result<Vec<u8>> {
     let Caller { source, destination } = caller;
     let (source, destination) = match (source, destination) {
         (SocketAddr::V4(_), SocketAddr::V4(_)) | (SocketAddr::V6(_), SocketAddr::V6(_)) => {

@@ -18,7 +18,7 @@ const CONTROL_BYTES_MAX: u64 = 125;
 
 /// Why a connection can't go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FrameFault {
+pub enum FrameFault {
     /// MQTT is binary [MQTT-6.0.0-1].
     #[error("a text frame: MQTT is binary")]
     Text,
@@ -44,7 +44,7 @@ pub(super) enum FrameFault {
 
 impl FrameFault {
     /// The status of the Close frame that tells the peer (RFC 6455, section 7.4.1).
-    pub(super) fn status(self) -> u16 {
+    pub fn status(self) -> u16 {
         match self {
             Self::Text => 1003,
             _ => 1002,
@@ -54,7 +54,7 @@ impl FrameFault {
 
 /// Which end sends the frames that are taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sender {
+pub enum Sender {
     /// Its frames are masked.
     Client,
     /// Its frames are not.
@@ -63,18 +63,18 @@ pub(super) enum Sender {
 
 /// What came of some bytes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Decoded {
+pub struct Decoded {
     /// So many bytes of MQTT stand at the start of the buffer now.
-    pub(super) bytes: usize,
+    pub bytes: usize,
     /// The latest ping, which has to be answered with the same; earlier ones needn't be (RFC 6455, section 5.5.3).
-    pub(super) ping: Option<Vec<u8>>,
+    pub ping: Option<Vec<u8>>,
     /// Nothing more will come.
-    pub(super) end: Option<FrameEnd>,
+    pub end: Option<FrameEnd>,
 }
 
 /// Why nothing more will come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FrameEnd {
+pub enum FrameEnd {
     /// The peer said goodbye.
     Closed,
     /// The peer broke the rules.
@@ -83,7 +83,7 @@ pub(super) enum FrameEnd {
 
 /// What is known in the middle of a stream.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub struct Decoder {
     sender: Sender,
     /// The start of a header whose end hasn't arrived.
     header: [u8; HEADER_BYTES_MAX],
@@ -113,7 +113,9 @@ enum Kind {
 }
 
 impl Decoder {
-    pub(super) fn new(sender: Sender) -> Self {
+    /// At the start of a stream.
+    #[must_use]
+    pub fn new(sender: Sender) -> Self {
         Self {
             sender,
             header: [0; HEADER_BYTES_MAX],
@@ -125,7 +127,7 @@ impl Decoder {
     }
 
     /// Takes apart what was read; the bytes of MQTT in it move to the start.
-    pub(super) fn decode(&mut self, buffer: &mut [u8]) -> Decoded {
+    pub fn decode(&mut self, buffer: &mut [u8]) -> Decoded {
         let mut decoded = Decoded::default();
         let mut at = 0;
         while at < buffer.len() && decoded.end.is_none() {
@@ -235,14 +237,17 @@ impl Decoder {
 
 /// What a frame is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub enum Purpose {
+    /// Bytes of MQTT.
     Data,
+    /// The answer to a ping.
     Pong,
+    /// Goodbye.
     Close,
 }
 
 /// Appends one frame, whose payload may come in pieces. `mask`: of a client; a server has none.
-pub(super) fn append<'p>(
+pub fn append<'p>(
     out: &mut Vec<u8>,
     purpose: Purpose,
     payload: impl Iterator<Item = &'p [u8]> + Clone,

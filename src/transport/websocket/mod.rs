@@ -3,7 +3,7 @@
 //! Nothing is kept between two calls but the state of the frame that is being read: what is read is taken apart in the
 //! caller's buffer, and what is written and not sent at once is freed when it is.
 
-mod frames;
+pub mod frames;
 mod upgrade;
 
 use std::io::{self, IoSlice};
