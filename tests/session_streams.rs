@@ -1,7 +1,5 @@
 //! A device with several streams: what goes on which, packet by packet.
 
-use std::time::{Duration, Instant};
-
 use interlingua::session::{FIRST_STREAM, Front, Routed, Streams};
 
 const LARGE: usize = 1000;
@@ -192,7 +190,8 @@ fn filters_have_a_limit_and_what_is_malformed_is_left_to_the_session() {
 }
 
 /// What a packet says of thousands of filters costs about as much as reading it, and a stream that comes and goes next to
-/// nothing, whatever else is remembered. Both bounds are many times what it takes, and were not kept by far.
+/// nothing, whatever else is remembered. What it takes isn't asserted here; where each was a search, this test took 12 s instead
+/// of one.
 #[test]
 fn attack_9_many_filters_and_many_streams_are_no_work() {
     let mut streams = accepted();
@@ -210,22 +209,20 @@ fn attack_9_many_filters_and_many_streams_are_no_work() {
     };
     let (full, more) = (packet(1024), packet(5000));
     assert_eq!(streams.look(1, &full, LARGE), Ok(Front::Packet(full.len())));
-    let begun = Instant::now();
     for _ in 0..100 {
         assert_eq!(streams.look(1, &more, LARGE), Ok(Front::Packet(more.len())));
     }
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(4), "100 packets took {took:?}");
+    // Those that were there first are remembered, and nothing of the others.
+    goes(&mut streams, &publish("000003ff", None), 1);
+    goes(&mut streams, &publish("00000400", None), FIRST_STREAM);
     for number in 1..=u16::MAX {
         let [high, low] = number.to_be_bytes();
         comes(&mut streams, 2, &[0x32, 6, 0, 1, b'a', high, low, 0]);
     }
-    let begun = Instant::now();
     for _ in 0..10_000 {
         streams.forget(3);
     }
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(4), "10,000 streams took {took:?}");
+    goes(&mut streams, b"\x40\x02\xFF\xFF", 2);
 }
 
 /// Versions differ behind the topic name.

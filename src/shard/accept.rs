@@ -26,8 +26,9 @@ use super::handshake::Handshake;
 use super::state::{Place, ShardState};
 use super::{Branch, Doorkeeper, Post};
 
-/// Connections accepted before the shard's sessions get their turn again.
-const ACCEPTED_PER_TURN: usize = 64;
+/// Connections accepted before the shard's sessions get their turn again. Each is some tens of microseconds of work, with what
+/// follows it.
+const ACCEPTED_PER_TURN: usize = 16;
 
 /// The pause after an error that won't go away by itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);

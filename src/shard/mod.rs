@@ -43,6 +43,10 @@ use self::state::ShardState;
 pub use self::balance::{Balance, Visitor};
 pub use self::crowd::Crowd;
 
+/// Tasks that run before the shard looks at its sockets again: a crowd of new connections must not keep those waiting that
+/// have something to say.
+const TASKS_PER_LOOK: u32 = 16;
+
 /// A listener's part in one shard.
 #[derive(Debug)]
 pub struct Post {
@@ -178,8 +182,9 @@ pub fn start(
             pin(number);
         }
         // A runtime of this kind can't be moved to another thread, so its thread makes it.
-        let runtime =
-            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().event_interval(TASKS_PER_LOOK);
+        let runtime = builder.build_local(LocalOptions::default());
         match runtime {
             Ok(runtime) => {
                 // The receiver waits below.
