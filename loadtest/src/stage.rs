@@ -121,7 +121,7 @@ impl Watchman {
 }
 
 impl Stage {
-    /// Starts the proxy on these cores with this configuration, whose relative paths are those of [`Stage::write`], and waits until
+    /// Starts the proxy on these cores with this configuration, whose relative paths are those of the stage, and waits until
     /// all of its listeners listen.
     ///
     /// # Errors
