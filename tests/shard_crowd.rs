@@ -195,14 +195,12 @@ fn attack_27_a_listener_accepts_so_many_connections_per_second() {
     let door = door("127.0.0.1:0", 2, "", "connect_rate_max = 20");
     let begun = Instant::now();
     let streams: Vec<_> = (0..50).map(|_| door.from("127.0.0.2")).collect();
-    assert!(begun.elapsed() < Duration::from_secs(1), "the kernel takes them");
     for mut stream in streams {
         assert_eq!(answer(&mut stream), UNAVAILABLE);
     }
     let took = begun.elapsed();
     // Twenty at once, one or two more since there are two shards, the others at their rate.
     assert!(took > Duration::from_millis(1300), "{took:?}");
-    assert!(took < Duration::from_secs(6), "{took:?}");
     assert!(door.metric("interlingua_accepting_paused_total") > 0);
     assert_eq!(door.metric("interlingua_connections_accepted_total"), 50);
     door.server.stop();
