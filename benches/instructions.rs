@@ -142,16 +142,16 @@ fn identity_publish(mut steps: Box<Steps>) -> Box<Steps> {
 }
 
 #[library_benchmark]
-#[bench::of_10(args = (10), setup = forms, config = figure(2700))]
-#[bench::of_100(args = (100), setup = forms, config = figure(3100))]
-#[bench::of_1000(args = (1000), setup = forms, config = figure(3100))]
+#[bench::of_10(args = (10), setup = forms, config = figure(2955))]
+#[bench::of_100(args = (100), setup = forms, config = figure(2997))]
+#[bench::of_1000(args = (1000), setup = forms, config = figure(2966))]
 fn form_publish(mut steps: Box<Steps>) -> Box<Steps> {
     black_box(steps.take());
     steps
 }
 
 #[library_benchmark]
-#[bench::known_topic(args = (), setup = known, config = figure(783))]
+#[bench::known_topic(args = (), setup = known, config = figure(780))]
 #[bench::new_topic(args = (), setup = new, config = figure(3399))]
 fn topic_only_publish(mut steps: Box<Steps>) -> Box<Steps> {
     black_box(steps.take());
