@@ -191,7 +191,7 @@ fn attack_20_a_certificate_counts_over_quic_as_over_tls() {
     }
 }
 
-/// Whatever opens the connection: a device changes its port as often as it likes, and stays in its session, on its shard.
+/// A device changes its port as often as it likes, and stays in its session, on its shard.
 #[test]
 fn a_session_outlives_another_address_of_its_device() {
     let listener = QUIC;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use interlingua::server::{self, Server};
+use interlingua::transport::{Connector, QuicEndpoints, Renewal};
 use quic::{Broker, Device, Engine, runtime};
 use rustls::pki_types::CertificateDer;
 use secure::*;
@@ -109,6 +110,34 @@ fn a_broker_that_is_not_to_be_trusted_gets_nothing() {
         device.write_all(CONNECT).expect("sent");
         assert!(pair.broker.accept().is_err(), "{upstream}: it is spoken to");
         expect(&mut device, b"\x20\x02\0\x03");
+    }
+}
+
+/// What everybody meets first says what to do, as over TLS.
+#[test]
+fn a_broker_that_is_not_trusted_is_told_with_a_remedy() {
+    let strangers = Authority::new("strangers");
+    let by_strangers = |_: &Authority| strangers.vouch(&["localhost"], &[]);
+    let misnamed = |authority: &Authority| authority.vouch(&["broker.example.com"], &["localhost"]);
+    let cases: [(MakePapers<'_>, &str); 2] = [
+        (&by_strangers, "`ca` under [upstream.tls]"),
+        (&misnamed, "`server_name` under [upstream.tls]"),
+    ];
+    for (papers, remedy) in cases {
+        let (runtime, folder, authority) = (runtime(), folder(), Authority::new("authority"));
+        fs::write(folder.path().join("ca.pem"), &authority.pem).expect("written");
+        let broker = Broker::new(&runtime, &papers(&authority), None);
+        let said = Said { scheme: "quic", upstream: TRUSTED, ..Said::default() };
+        let config = configure(folder.path(), broker.address, said);
+        let upstream = &config.listeners[0].upstream;
+        let connector = Connector::new(upstream, folder.path(), &mut Renewal::default());
+        let connector = connector.expect("sound");
+        let endpoints = QuicEndpoints::default();
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| broker.accept().map(drop).expect_err("not trusted"));
+            runtime.block_on(connector.connect(&endpoints, None)).expect_err("not trusted")
+        });
+        assert!(error.to_string().contains(remedy), "{error}");
     }
 }
 

@@ -19,7 +19,8 @@ pub(crate) struct Serve {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where devices connect, as tcp://HOST:PORT, tls://HOST:PORT, ws://HOST:PORT/PATH or wss://HOST:PORT/PATH; port 0 is any free one
+    /// Where devices connect, as tcp://HOST:PORT, tls://HOST:PORT, quic://HOST:PORT, ws://HOST:PORT/PATH or wss://HOST:PORT/PATH; port 0
+    /// is any free one
     #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
     listen: Option<String>,
     /// The certificate that devices are shown over TLS, with those that lead to its authority: a PEM file
@@ -28,7 +29,7 @@ pub(crate) struct Serve {
     /// The certificate's key: a PEM file
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     listen_key: Option<String>,
-    /// The broker behind, as mqtt://HOST:PORT, mqtts://HOST:PORT (TLS), ws://HOST:PORT/PATH or wss://HOST:PORT/PATH
+    /// The broker behind, as mqtt://HOST:PORT, mqtts://HOST:PORT (TLS), quic://HOST:PORT, ws://HOST:PORT/PATH or wss://HOST:PORT/PATH
     #[arg(long, value_name = "URL", required_unless_present = "config", conflicts_with = "config")]
     upstream: Option<String>,
     /// Who vouches for the broker's certificate: a PEM file [default: whom the system trusts]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::config::NamePattern;
 use crate::session::{Session, SessionPlan};
 use crate::transport::{
-    self, Arrival, Coming, DeviceCertificate, ListenSocket, Load, Reception, Stream,
+    self, Arrival, Coming, DeviceCertificate, ListenSocket, Reception, Showing, Stream,
 };
 use crate::upstream::Reach;
 
@@ -271,19 +271,17 @@ impl Accepting {
 
     /// Connections over QUIC stay where their packets arrive: the kernel has been told by what to spread them.
     async fn run_quic(self, endpoint: quinn::Endpoint) {
-        let ShardState { balance, number: own, handshakes, limits, .. } = &*self.state;
+        let ShardState { balance, number: own, .. } = &*self.state;
         loop {
             self.wait_for_turn().await;
             self.wait_for_room().await;
-            let Some(incoming) = endpoint.accept().await else { return };
-            // An address that counts has to be shown, or anybody could use up anybody's.
-            let asked = self.door.counting().is_some();
-            let load = match asked || handshakes.available_permits() * 2 < limits.handshakes_max {
-                true => Load::High,
-                false => Load::Low,
+            let Some(incoming) = endpoint.accept().await else {
+                let listener = &self.door.name;
+                tracing::error!(%listener, shard = own, "the listener's socket can't be used any more; restart the process");
+                return;
             };
-            let quic = self.door.reception.quic();
-            let Some(incoming) = quic.and_then(|quic| quic.validated(incoming, load)) else {
+            let (quic, showing) = (self.door.reception.quic(), self.showing());
+            let Some(incoming) = quic.and_then(|quic| quic.validated(incoming, showing)) else {
                 continue;
             };
             let peer = incoming.remote_address();
@@ -293,6 +291,16 @@ impl Accepting {
             };
             balance.take_own_room(*own).await;
             self.door.admit(Coming::Quic(Box::new(incoming)), peer, guest, &self.state);
+        }
+    }
+
+    /// An address that counts has to be shown, or anybody could use up anybody's; and so has each while many shake hands.
+    fn showing(&self) -> Showing {
+        let ShardState { handshakes, limits, .. } = &*self.state;
+        let are_many = handshakes.available_permits() * 2 < limits.handshakes_max;
+        match are_many || self.door.counting().is_some() {
+            true => Showing::Required,
+            false => Showing::AsConfigured,
         }
     }
 

@@ -15,7 +15,7 @@ pub mod websocket;
 pub use arrival::{Arrival, Coming, Reception};
 pub use connector::Connector;
 pub use proxy_protocol::Caller;
-pub use quic::{Load, QuicEndpoints, QuicStream, QuicStreams};
+pub use quic::{QuicEndpoints, QuicStream, QuicStreams, Showing};
 pub use stream::{Over, Stream, first_of, read};
 pub(crate) use tcp::prepare;
 pub use tcp::{ListenSocket, Listening};

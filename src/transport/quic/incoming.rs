@@ -21,13 +21,13 @@ const WAITING_MAX: usize = 1024;
 const WAITING_BYTES_EACH: u64 = 16 * 1024;
 const WAITING_BYTES: u64 = 8 << 20;
 
-/// How busy a process is with handshakes.
+/// Whether a device has to show that it is where its packets come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Load {
-    /// Fewer than half of those that may go on do.
-    Low,
-    /// More.
-    High,
+pub enum Showing {
+    /// It has to, whatever the listener's configuration says.
+    Required,
+    /// It has to where the listener asks each device.
+    AsConfigured,
 }
 
 /// QUIC of a listener. All its shards share it.
@@ -109,8 +109,9 @@ impl QuicServer {
 
     /// Whether a connection goes on. `None`: it has been told to show where it is, and comes again.
     #[must_use]
-    pub fn validated(&self, incoming: Incoming, load: Load) -> Option<Incoming> {
-        let asked = self.address_validation == AddressValidation::Always || load == Load::High;
+    pub fn validated(&self, incoming: Incoming, showing: Showing) -> Option<Incoming> {
+        let asked =
+            self.address_validation == AddressValidation::Always || showing == Showing::Required;
         if !asked || incoming.remote_address_validated() {
             return Some(incoming);
         }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 
-pub use incoming::Load;
 pub(super) use incoming::QuicServer;
+pub use incoming::Showing;
 pub use outgoing::QuicEndpoints;
 pub(super) use sockets::bind;
 pub use stream::QuicStream;

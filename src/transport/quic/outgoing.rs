@@ -11,7 +11,7 @@ use quinn::{ClientConfig, ConnectionError, Endpoint};
 
 use crate::config::Address;
 use crate::transport::dial::first_that_answers;
-use crate::transport::tls::{ClientTls, TlsFault, remedy_for};
+use crate::transport::tls::{ClientTls, TlsFault, remedy_in};
 
 use super::stream::QuicStream;
 use super::{Room, no_suite};
@@ -126,14 +126,10 @@ impl QuicClient {
     }
 }
 
-/// Says what to do about the faults that everybody meets first. The library gives them as text.
+/// Says what to do about the faults that everybody meets first.
 fn explain(error: ConnectionError) -> io::Error {
     let text = error.to_string();
-    let remedy = ["UnknownIssuer", "NotValidForName", "not valid for name"]
-        .into_iter()
-        .find(|word| text.contains(word))
-        .map(remedy_for);
-    match remedy {
+    match remedy_in(&text) {
         Some(remedy) => io::Error::other(format!("{text}; {remedy}")),
         None => error.into(),
     }

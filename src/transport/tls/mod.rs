@@ -149,11 +149,12 @@ const UNKNOWN: &str = "name who vouches for the broker: `ca` under [upstream.tls
 const MISNAMED: &str =
     "write the name in the broker's certificate: `server_name` under [upstream.tls]";
 
-/// What to do where a library says no more than a word.
-pub(super) fn remedy_for(word: &str) -> &'static str {
-    match word {
-        "UnknownIssuer" => UNKNOWN,
-        _ => MISNAMED,
+/// The same where a library gives no more than a text.
+pub(super) fn remedy_in(text: &str) -> Option<&'static str> {
+    match text {
+        _ if text.contains("UnknownIssuer") => Some(UNKNOWN),
+        _ if text.contains("not valid for name") => Some(MISNAMED),
+        _ => None,
     }
 }
 
