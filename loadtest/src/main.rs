@@ -61,6 +61,9 @@ enum Command {
     /// What `storm` starts to attack with
     #[command(hide = true)]
     Attacker(storm::attacker::Options),
+    /// What `storm` starts to be flooded
+    #[command(hide = true)]
+    Flooded,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Storm(options) => storm::run(&options),
         Command::Renewal(options) => renewal::run(&options),
         Command::Attacker(options) => storm::attacker::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Flooded => storm::broker::run().map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -29,6 +29,8 @@ fn storm(arguments: &[&str]) -> Command {
         "--rounds", "1", "--duration", "1s", "--settle", "1s", "--devices", "10", "--rate", "100", "--slow", "20",
         "--garbage", "100", "--seed", "5", "--quiet",
     ];
+    // Beside other tests nothing might be left for attackers that run at idle priority.
+    let small = [&small[..], &["--priority", "same"]].concat();
     let mut command = Command::new(LOADTEST);
     command.arg("storm").args(small).args(arguments).env("INTERLINGUA_BIN", binary());
     command
@@ -89,9 +91,10 @@ fn garbage_comes_at_its_rate_and_is_ended_by_the_proxy() {
 
 #[test]
 fn a_flood_of_connects_is_answered_and_loses_no_honest_message() {
-    let found = storms(&["connects"]);
-    assert!(attackers(&found[0], "answered_per_s") > 10.0, "{found:?}");
-    assert!(attackers(&found[0], "open_max") <= 64.0, "{found:?}");
+    for storm in &storms(&["connects", "connects-unlimited"]) {
+        assert!(attackers(storm, "answered_per_s") > 10.0, "{storm}");
+        assert!(attackers(storm, "open_max") <= 64.0, "{storm}");
+    }
 }
 
 /// Attackers have one address, honest devices many: with the same limits the former are turned away, the latter aren't.
@@ -142,6 +145,47 @@ fn an_attacker_ends_when_its_input_does() {
     // It goes on saying what it does until it ends.
     assert!(lines.map_while(Result::ok).all(|line| counts(&line)["open"].as_u64() <= Some(3)));
     assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn the_broker_of_a_flood_ends_when_its_input_does() {
+    let mut child = Command::new(LOADTEST)
+        .arg("flooded")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    TcpStream::connect(line.trim()).expect("it listens there");
+    assert!(child.try_wait().expect("a child").is_none());
+    drop(child.stdin.take());
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// By itself the attack's side runs at idle priority (a policy of Linux: 5). The broker is looked at, which is there from the start; what
+/// attackers achieve depends on what else runs.
+#[test]
+fn attackers_leave_the_cores_to_others() {
+    let mut child = storm(&["garbage", "--duration", "10m", "--priority", "idle"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let since = Instant::now();
+    let is_idle = |process: &String| {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
+        // The 41st field; the first behind the name is the third.
+        fields.split_whitespace().nth(38) == Some("5")
+    };
+    while !children(child.id()).iter().any(is_idle) {
+        assert!(since.elapsed() < DEADLINE, "no process is idle");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let asked = Command::new("kill").arg(child.id().to_string()).status().expect("kill runs");
+    assert!(asked.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
 }
 
 #[test]

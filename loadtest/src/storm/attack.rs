@@ -3,7 +3,6 @@
 //! Invariant: it ends with its owner, since its standard input does.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -11,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::attacker::{Counts, Options};
-use crate::compare::cores;
+use super::henchman::{Henchman, Priority};
 use crate::engine::Live;
 use crate::engine::control::Phase;
 
@@ -22,6 +21,7 @@ type Said = Arc<Mutex<Vec<Counts>>>;
 pub(super) struct Attack {
     options: Options,
     cores: Vec<usize>,
+    priority: Priority,
     /// Nanoseconds of the load after which is measured.
     warm_up_ns: u64,
     running: Option<Running>,
@@ -41,15 +41,45 @@ enum State {
 }
 
 struct Running {
-    child: Child,
-    reading: Option<JoinHandle<()>>,
+    henchman: Henchman,
+    reading: JoinHandle<()>,
+}
+
+/// Whether an attacker was still there when it was to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Early,
+    AsTold,
+}
+
+impl Running {
+    /// Ends it, and waits until all that it has said is read.
+    fn end(mut self) -> Ending {
+        let ending = if self.henchman.is_running() { Ending::AsTold } else { Ending::Early };
+        drop(self.henchman);
+        let _ = self.reading.join();
+        ending
+    }
 }
 
 impl Attack {
-    pub(super) fn new(options: Options, cores: Vec<usize>, warm_up_ns: u64) -> Self {
-        let said = Said::default();
-        let state = State::NotYet;
-        Self { options, cores, warm_up_ns, running: None, said, before: 0, state, error: None }
+    pub(super) fn new(
+        options: Options,
+        cores: Vec<usize>,
+        priority: Priority,
+        warm_up_ns: u64,
+    ) -> Self {
+        Self {
+            options,
+            cores,
+            priority,
+            warm_up_ns,
+            running: None,
+            said: Said::default(),
+            before: 0,
+            state: State::NotYet,
+            error: None,
+        }
     }
 
     /// Goes along with the run.
@@ -68,34 +98,31 @@ impl Attack {
             }
             (Phase::Draining | Phase::Closing | Phase::Over, State::Measured | State::Growing) => {
                 self.state = State::Over;
-                if let Some(running) = &mut self.running
-                    && !matches!(running.child.try_wait(), Ok(None))
+                if let Some(running) = self.running.take()
+                    && running.end() == Ending::Early
                 {
                     self.error = Some(anyhow::anyhow!("the attacker ended early"));
                 }
-                self.running = None;
             }
             _ => {}
         }
     }
 
     fn start(&self) -> anyhow::Result<Running> {
-        let Options { manner, target, source, connections, rate, authority, seed, nice } =
-            &self.options;
+        let Options { manner, target, source, connections, rate, authority, seed } = &self.options;
         let manner = manner.to_possible_value().context("a manner without a name")?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["attacker", manner.get_name(), &target.to_string()])
-            .args(["--source", &source.to_string(), "--seed", &seed.to_string()])
-            .args(["--connections", &connections.to_string(), "--rate", &rate.to_string()])
-            .args(["--nice", &nice.to_string()]);
+        let mut words =
+            vec!["attacker".to_owned(), manner.get_name().to_owned(), target.to_string()];
+        let mut give = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+        give("source", source.to_string());
+        give("connections", connections.to_string());
+        give("rate", rate.to_string());
+        give("seed", seed.to_string());
         if let Some(file) = authority {
-            command.arg("--authority").arg(file);
+            give("authority", file.to_str().context("a path that is text")?.to_owned());
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let spawned = cores::on(&self.cores, || command.spawn().context("starting the attacker"));
-        let mut child = spawned?;
-        let out = child.stdout.take().context("its standard output")?;
+        let mut henchman = Henchman::start(&words, &self.cores, self.priority)?;
+        let out = henchman.0.stdout.take().context("its standard output")?;
         let said = Arc::clone(&self.said);
         let reading = thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -104,7 +131,7 @@ impl Attack {
                 }
             }
         });
-        Ok(Running { child, reading: Some(reading) })
+        Ok(Running { henchman, reading })
     }
 
     fn said(&self) -> Vec<Counts> {
@@ -116,7 +143,9 @@ impl Attack {
     /// # Errors
     /// The attacker couldn't be started, or ended early, or said too little.
     pub(super) fn finish(mut self) -> anyhow::Result<Vec<Counts>> {
-        self.running = None;
+        if let Some(running) = self.running.take() {
+            running.end();
+        }
         if let Some(error) = self.error.take() {
             return Err(error);
         }
@@ -124,18 +153,6 @@ impl Attack {
         match said.get(self.before.saturating_sub(1)..) {
             Some(measured) if measured.len() > 1 => Ok(measured.to_vec()),
             _ => bail!("the attacker has said nothing in the measured time"),
-        }
-    }
-}
-
-impl Drop for Running {
-    /// Closes its standard input, at which it ends. It is killed if that isn't enough.
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if let Some(reading) = self.reading.take() {
-            let _ = reading.join();
         }
     }
 }

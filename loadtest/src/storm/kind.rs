@@ -34,14 +34,20 @@ pub(crate) enum Kind {
     SlowHelloLimited,
     /// As connects, with limits per address
     ConnectsLimited,
+    /// As connects, where nothing limits how many are accepted: only if it is named, since no aim is held against it
+    ConnectsUnlimited,
 }
 
 /// What a listener takes of one address where it is limited: what the README says of listeners that face the internet.
 const LIMITS: &str =
     "[listener.limits]\nconnections_per_address_max = 100\nconnect_rate_per_address_max = 10\n";
 
-/// Listeners of the proxy; the honest devices are at the first.
+/// As many as there can be.
+const UNLIMITED: &str = "[listener.limits]\nconnect_rate_max = 1000000\n";
+
+/// Listeners of the proxy; the honest devices are at the first. The second has a broker of its own.
 pub(super) const FIELD: &str = "field";
+pub(super) const FLOODED: &str = "flooded";
 pub(super) const SECURE: &str = "secure";
 pub(super) const QUICK: &str = "quick";
 
@@ -58,14 +64,15 @@ impl Kind {
             Kind::SlowConnect => Manner::SlowConnect,
             Kind::Garbage | Kind::GarbageTls => Manner::Garbage,
             Kind::GarbageQuic => Manner::Datagrams,
-            Kind::Connects | Kind::ConnectsLimited => Manner::Connects,
+            Kind::Connects | Kind::ConnectsLimited | Kind::ConnectsUnlimited => Manner::Connects,
         }
     }
 
     /// Where they do it.
     pub(super) fn listener(self) -> &'static str {
         match self {
-            Kind::Garbage | Kind::Connects | Kind::ConnectsLimited => FIELD,
+            Kind::Garbage => FIELD,
+            Kind::Connects | Kind::ConnectsLimited | Kind::ConnectsUnlimited => FLOODED,
             Kind::SlowHello | Kind::SlowConnect | Kind::GarbageTls | Kind::SlowHelloLimited => {
                 SECURE
             }
@@ -83,7 +90,7 @@ impl Kind {
                 (options.garbage * GARBAGE_SECONDS, options.garbage)
             }
             // They go by the answers.
-            Kind::Connects | Kind::ConnectsLimited => (FLOODERS, 1),
+            Kind::Connects | Kind::ConnectsLimited | Kind::ConnectsUnlimited => (FLOODERS, 1),
         }
     }
 
@@ -91,6 +98,7 @@ impl Kind {
     pub(super) fn limits(self) -> &'static str {
         match self {
             Kind::SlowHelloLimited | Kind::ConnectsLimited => LIMITS,
+            Kind::ConnectsUnlimited => UNLIMITED,
             _ => "",
         }
     }

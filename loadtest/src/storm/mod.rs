@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! honest devices (engine, 127.0.1.x) ──▶ proxy ──▶ sink        one process measures, devices and sink
-//! attackers (127.0.0.2) ────────────────▶  ▲                   another one, to which the system prefers all others
+//! attackers (127.0.0.2) ────────────────▶   ╰────▶ broker      two others, to which the system prefers all others
 //! ```
 //!
 //! Calm and storm alternate, with the same load, on the same proxy: what changes slowly on a machine falls on both. Invariant:
@@ -10,6 +10,8 @@
 
 mod attack;
 pub(crate) mod attacker;
+pub(crate) mod broker;
+mod henchman;
 mod kind;
 mod report;
 mod rounds;
@@ -25,6 +27,7 @@ use clap::{Args, ValueEnum};
 use crate::limits;
 use crate::run::NOT_STARTED;
 use crate::scenario::time_above_zero as time;
+use henchman::Priority;
 use kind::Kind;
 
 /// Files of a process beside its connections.
@@ -38,7 +41,7 @@ const OTHER_FILES: u64 = 64;
     message was lost, an honest connection ended, or a p99 grew by more than --ratio-max."
 )]
 pub(crate) struct Options {
-    /// Which storms; all by default
+    /// Which storms; by default all but connects-unlimited
     #[arg(value_name = "KIND", value_enum)]
     kinds: Vec<Kind>,
     /// How often calm and storm alternate
@@ -62,6 +65,9 @@ pub(crate) struct Options {
     /// Connections or datagrams with garbage per second
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     garbage: u32,
+    /// What the attackers get of the cores that they share with the honest devices
+    #[arg(long, value_enum, default_value = "idle")]
+    priority: Priority,
     /// The p99 in a storm may be so many times that of the calm before it, as a median over rounds
     #[arg(long, value_name = "RATIO", default_value_t = 2.0)]
     ratio_max: f64,
@@ -119,7 +125,10 @@ fn possible(options: &Options) -> anyhow::Result<()> {
 impl Options {
     fn kinds(&self) -> Vec<Kind> {
         match self.kinds.is_empty() {
-            true => Kind::value_variants().to_vec(),
+            true => {
+                let all = Kind::value_variants().iter().copied();
+                all.filter(|kind| *kind != Kind::ConnectsUnlimited).collect()
+            }
             false => self.kinds.clone(),
         }
     }

@@ -9,7 +9,9 @@ use mio::net::TcpListener;
 use super::Options;
 use super::attack::Attack;
 use super::attacker;
-use super::kind::{FIELD, Kind, QUICK, SECURE};
+use super::broker::Broker;
+use super::henchman::Priority;
+use super::kind::{FIELD, FLOODED, Kind, QUICK, SECURE};
 use super::report::{Attackers, Report, Round, STORM_FORMAT, Storm, Weather};
 use crate::compare::{again, cores};
 use crate::engine::clock::{Clock, nanoseconds};
@@ -24,8 +26,6 @@ use crate::{command_line, limits, sink};
 const ATTACKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 /// Honest devices that share an address.
 const DEVICES_PER_ADDRESS: u32 = 5;
-/// All others are preferred to attackers: what they take from who measures isn't what the proxy does.
-const NICE: i32 = 19;
 
 /// Microseconds at p99, and a part of the time, from which on a reader is warned.
 const LATE_US: f64 = 1000.0;
@@ -37,6 +37,7 @@ struct Course<'o> {
     options: &'o Options,
     listener: TcpListener,
     upstream: SocketAddr,
+    broker: Broker,
     pinning: Pinning,
     watchman: Watchman,
     seed: u64,
@@ -61,7 +62,8 @@ pub(super) fn conduct(options: &Options) -> anyhow::Result<Report> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 53));
     let watchman = Watchman::new()?;
     limits::pin(pinning.generator.first().copied());
-    let course = Course { options, listener, upstream, pinning, watchman, seed };
+    let broker = Broker::start(&pinning.generator, options.priority)?;
+    let course = Course { options, listener, upstream, broker, pinning, watchman, seed };
     let mut storms = Vec::new();
     for kind in options.kinds() {
         storms.push(course.storm(kind)?);
@@ -69,7 +71,15 @@ pub(super) fn conduct(options: &Options) -> anyhow::Result<Report> {
     let mut remarks: Vec<String> = core_remark.into_iter().collect();
     remarks.extend(disturbances(&storms));
     remarks.push(
-        "attackers share cores with devices and sink, at the lowest priority; \"connects\" is what was left for them".to_owned(),
+        match options.priority {
+            Priority::Idle => {
+                "attackers share cores with devices and sink, which are always preferred; \"connects\" is what was left for them"
+            }
+            Priority::Same => {
+                "attackers share cores with devices and sink, as equals: what they take from who measures counts, too"
+            }
+        }
+        .to_owned(),
     );
     Ok(Report {
         storm_format: STORM_FORMAT,
@@ -112,7 +122,7 @@ fn disturbances(storms: &[Storm]) -> Vec<String> {
 impl Course<'_> {
     /// All rounds of a kind, on one proxy: what a storm leaves behind is there in the next calm.
     fn storm(&self, kind: Kind) -> anyhow::Result<Storm> {
-        let text = configuration(self.upstream, self.options, kind);
+        let text = self.configuration(kind);
         let stage = Stage::start(&text, &self.pinning.target, &self.watchman)?;
         let mut rounds = Vec::new();
         for number in 0..self.options.rounds {
@@ -148,7 +158,8 @@ impl Course<'_> {
             Weathers::Calm => None,
             Weathers::Storm => {
                 let options = self.attacker(stage, kind, seed)?;
-                Some(Attack::new(options, self.pinning.generator.clone(), warm_up_ns))
+                let cores = self.pinning.generator.clone();
+                Some(Attack::new(options, cores, self.options.priority, warm_up_ns))
             }
         };
         let results = self.measure(stage, scenario, &mut |live| {
@@ -189,6 +200,32 @@ impl Course<'_> {
         conduct_run(plan, setup, &self.watchman.stop, show)
     }
 
+    /// The proxy's. All slow handshakes are let in at once: with the default they would wait in the kernel, where they cost less.
+    fn configuration(&self, kind: Kind) -> String {
+        let limits = kind.limits();
+        let handshakes = (self.options.slow + 100).max(1000);
+        let listener = |name: &str, upstream: &str, rest: &str| {
+            format!(
+                "[[listener]]\nname = '{name}'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = '{upstream}'\n{rest}\n{limits}"
+            )
+        };
+        let upstream = |name: &str, address: SocketAddr| {
+            format!("[[upstream]]\nname = '{name}'\nurl = 'mqtt://{address}'\ndialect = 'plain'\n")
+        };
+        let tls = "[listener.tls]\ncertificate = 'server.pem'\nkey = 'server.key'\n";
+        [
+            "[proxy]\ndrain_timeout_ms = 1000\n".to_owned(),
+            format!("[limits]\nhandshakes_max = {handshakes}\n"),
+            upstream("sink", self.upstream),
+            upstream("flooded", self.broker.address),
+            listener(FIELD, "sink", ""),
+            listener(FLOODED, "flooded", ""),
+            listener(SECURE, "sink", &format!("transport = 'tls'\n{tls}")),
+            listener(QUICK, "sink", &format!("transport = 'quic'\n{tls}")),
+        ]
+        .concat()
+    }
+
     fn attacker(&self, stage: &Stage, kind: Kind, seed: u64) -> anyhow::Result<attacker::Options> {
         let (connections, rate) = kind.extent(self.options);
         Ok(attacker::Options {
@@ -199,7 +236,6 @@ impl Course<'_> {
             rate,
             authority: Some(stage.authority_file()),
             seed,
-            nice: NICE,
         })
     }
 }
@@ -221,27 +257,6 @@ fn sources(devices: u32) -> Vec<IpAddr> {
     let first = u32::from(Ipv4Addr::new(127, 0, 1, 1));
     let addresses = devices.div_ceil(DEVICES_PER_ADDRESS);
     (0..addresses).map(|number| IpAddr::V4(Ipv4Addr::from(first + number))).collect()
-}
-
-/// The proxy's. All slow handshakes are let in at once: with the default they would wait in the kernel, where they cost less.
-fn configuration(upstream: SocketAddr, options: &Options, kind: Kind) -> String {
-    let limits = kind.limits();
-    let handshakes = (options.slow + 100).max(1000);
-    let listener = |name: &str, rest: &str| {
-        format!(
-            "[[listener]]\nname = '{name}'\nbind = '127.0.0.1:0'\ndialect = 'plain'\nupstream = 'sink'\n{rest}\n{limits}"
-        )
-    };
-    let tls = "[listener.tls]\ncertificate = 'server.pem'\nkey = 'server.key'\n";
-    [
-        "[proxy]\ndrain_timeout_ms = 1000\n".to_owned(),
-        format!("[limits]\nhandshakes_max = {handshakes}\n"),
-        format!("[[upstream]]\nname = 'sink'\nurl = 'mqtt://{upstream}'\ndialect = 'plain'\n"),
-        listener(FIELD, ""),
-        listener(SECURE, &format!("transport = 'tls'\n{tls}")),
-        listener(QUICK, &format!("transport = 'quic'\n{tls}")),
-    ]
-    .concat()
 }
 
 /// The end of what was said.

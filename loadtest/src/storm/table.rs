@@ -75,7 +75,7 @@ fn attackers(kind: Kind, found: &Attackers) -> String {
         }
         Kind::Garbage | Kind::GarbageTls => vec![per_s("connections", found.opened_per_s)],
         Kind::GarbageQuic => return per_s("datagrams", found.opened_per_s),
-        Kind::Connects | Kind::ConnectsLimited => {
+        Kind::Connects | Kind::ConnectsLimited | Kind::ConnectsUnlimited => {
             vec![per_s("connections", found.opened_per_s), per_s("CONNACKs", found.answered_per_s)]
         }
     };

@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use fastrand::Rng;
-use rustix::process::nice;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio_rustls::TlsConnector;
@@ -68,9 +67,6 @@ pub(crate) struct Options {
     /// Where all that is random comes from, what TLS draws for itself left out
     #[arg(long)]
     pub(crate) seed: u64,
-    /// How much the system prefers others, 0 to 19
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..=19))]
-    pub(crate) nice: i32,
 }
 
 /// What was done since the start.
@@ -121,9 +117,6 @@ impl Assault {
 /// Makes a storm until standard input ends.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     limits::raise_open_files()?;
-    if options.nice > 0 {
-        nice(options.nice).context("being nice")?;
-    }
     let (connector, hello) = match &options.authority {
         Some(file) => {
             let file = std::fs::read(file).with_context(|| format!("{}", file.display()))?;
