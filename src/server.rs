@@ -234,8 +234,10 @@ fn bind(
                 listening.push((listener.name.clone(), bound.address));
                 for (posts, socket) in posts.iter_mut().zip(bound.sockets) {
                     let (reception, doorkeeper) = (reception.clone(), doorkeeper.clone());
-                    let post = Post::new(listener, reception, upstreams, doorkeeper, socket);
-                    posts.extend(post.map(|post| Post { crowd: crowd.clone(), ..post }));
+                    let crowd = crowd.clone();
+                    posts.extend(Post::new(
+                        listener, reception, upstreams, doorkeeper, crowd, socket,
+                    ));
                 }
             }
             Err(error) => {

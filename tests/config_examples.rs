@@ -192,7 +192,7 @@ fn every_limit_of_a_listener_reaches_its_place() {
     let expected = ConnectionLimits {
         per_address_max: NonZeroU32::new(1),
         rate_per_address_max: NonZeroU32::new(2),
-        rate_max: NonZeroU32::new(3),
+        rate_max: NonZeroU32::new(3).expect("a number"),
     };
     assert_eq!(config.listeners[0].connections, expected);
     let rate =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use interlingua::config::{Proxy, load};
+use interlingua::config::{ConnectionLimits, Proxy, load};
 use interlingua::session::{End, Excess, Paced, SessionLimits};
 use interlingua::translate::Reason;
 
@@ -59,7 +59,8 @@ fn default(key: &str) -> Option<u128> {
         "openings_max" => proxy.openings_max as u128,
         "handshakes_max" => proxy.handshakes_max as u128,
         "keep_alive_max_s" => u128::from(sessions.keep_alive_max?.get()),
-        // Those of listeners hold only where they are written: tests/config_examples.rs.
+        "connect_rate_max" => u128::from(ConnectionLimits::default().rate_max.get()),
+        // The others of listeners hold only where they are written: tests/config_examples.rs.
         _ => return None,
     })
 }

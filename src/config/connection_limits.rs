@@ -16,15 +16,25 @@ const BYTES: RangeInclusive<u64> = 1024..=1_000_000_000_000;
 /// How many seconds' worth a device may send at once.
 const BURST: Duration = Duration::from_secs(1);
 
+/// Connections that a listener accepts per second, unless it is written: what brokers take of CONNECTs, and, at some 60 µs for
+/// each session that begins, a small part of a shard's time, whoever floods it. A fleet that is smaller comes back at once.
+const RATE_DEFAULT: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+
 /// What a listener takes of connections; `None`: any number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections of one address at once. Of IPv6 addresses 64 bits count.
     pub per_address_max: Option<NonZeroU32>,
     /// Connections that one address opens per second.
     pub rate_per_address_max: Option<NonZeroU32>,
     /// Connections that all open per second.
-    pub rate_max: Option<NonZeroU32>,
+    pub rate_max: NonZeroU32,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self { per_address_max: None, rate_per_address_max: None, rate_max: RATE_DEFAULT }
+    }
 }
 
 /// `[listener.limits]`.
@@ -53,7 +63,7 @@ pub(super) fn read_listener_limits(mut table: Table<'_>) -> WrittenLimits {
         connections: ConnectionLimits {
             per_address_max: small(number("connections_per_address_max", CONNECTIONS)),
             rate_per_address_max: small(number("connect_rate_per_address_max", CONNECTIONS)),
-            rate_max: small(number("connect_rate_max", CONNECTIONS)),
+            rate_max: small(number("connect_rate_max", CONNECTIONS)).unwrap_or(RATE_DEFAULT),
         },
         message_rate_max: number("message_rate_max", MESSAGES),
         byte_rate_max: number("byte_rate_max", BYTES),

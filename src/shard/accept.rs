@@ -1,4 +1,4 @@
-//! Accepting connections: a few per turn, never more than the process has room for, and where there are fewest.
+//! Accepting connections: one per turn, never more than the process has room for, and where there are fewest.
 
 use std::cell::Cell;
 use std::io;
@@ -25,10 +25,6 @@ use super::entering;
 use super::handshake::Handshake;
 use super::state::{Place, ShardState};
 use super::{Branch, Doorkeeper, Post};
-
-/// Connections accepted before the shard's sessions get their turn again. Each is some tens of microseconds of work, with what
-/// follows it.
-const ACCEPTED_PER_TURN: usize = 16;
 
 /// The pause after an error that won't go away by itself, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -69,7 +65,7 @@ pub(super) struct Door {
     pub(super) reception: Arc<Reception>,
     pub(super) upstream: Arc<Reach>,
     pub(super) doorkeeper: Doorkeeper,
-    pub(super) crowd: Option<Arc<Crowd>>,
+    pub(super) crowd: Arc<Crowd>,
     /// The reading of the file that the doorkeeper goes by, as far as the shard knows. Branches share it.
     pub(super) reading: Rc<Cell<u64>>,
     /// Doors behind this one, for devices whose certificate has a certain name.
@@ -217,7 +213,7 @@ impl Door {
 
     /// Who counts connections by their addresses, where that is wanted.
     fn counting(&self) -> Option<&Arc<Crowd>> {
-        self.crowd.as_ref().filter(|crowd| crowd.counts_addresses())
+        Some(&self.crowd).filter(|crowd| crowd.counts_addresses())
     }
 
     fn has_lost(&self, peer: SocketAddr, error: &io::Error) {
@@ -240,6 +236,7 @@ async fn receive(
                 door.has_lost(peer, &error);
             }
         }
+        tokio::task::yield_now().await;
     }
 }
 
@@ -291,6 +288,7 @@ impl Accepting {
             };
             balance.take_own_room(*own).await;
             self.door.admit(Coming::Quic(Box::new(incoming)), peer, guest, &self.state);
+            tokio::task::yield_now().await;
         }
     }
 
@@ -305,7 +303,7 @@ impl Accepting {
     }
 
     async fn run(self, listener: TcpListener) {
-        let (mut accepted, mut is_failing) = (0, false);
+        let mut is_failing = false;
         loop {
             self.wait_for_turn().await;
             self.wait_for_room().await;
@@ -316,18 +314,15 @@ impl Accepting {
                 Err(error) if is_of_connection(&error) => {}
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
-            accepted += 1;
-            if accepted % ACCEPTED_PER_TURN == 0 {
-                tokio::task::yield_now().await;
-            }
+            // It is some tens of microseconds of work, with what follows it: the shard's sessions have their turn now.
+            tokio::task::yield_now().await;
         }
     }
 
     /// Waits until the listener may accept one more.
     async fn wait_for_turn(&self) {
-        let Some(crowd) = &self.door.crowd else { return };
         loop {
-            let pause = crowd.pause(Instant::now());
+            let pause = self.door.crowd.pause(Instant::now());
             if pause.is_zero() {
                 return;
             }
@@ -343,9 +338,7 @@ impl Accepting {
             true => None,
             false => self.door.count(peer, &self.state).ok()?,
         };
-        if let Some(crowd) = &self.door.crowd {
-            crowd.accepted(Instant::now());
-        }
+        self.door.crowd.accepted(Instant::now());
         Some(guest)
     }
 

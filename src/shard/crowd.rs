@@ -38,7 +38,7 @@ pub(super) struct TurnedAway {
 pub struct Crowd {
     connections_max: Option<NonZeroU32>,
     rate_of_address: Option<Rate>,
-    rate_of_all: Option<Rate>,
+    rate_of_all: Rate,
     began: Instant,
     known: Mutex<Known>,
 }
@@ -93,18 +93,17 @@ impl Drop for Guest {
 }
 
 impl Crowd {
-    /// Nobody yet. `None`: nothing is limited, so nobody has to be counted.
+    /// Nobody yet.
     #[must_use]
-    pub fn new(limits: &ConnectionLimits) -> Option<Arc<Self>> {
-        let rate = |most: Option<NonZeroU32>, burst| most.map(|most| Rate::new(most.into(), burst));
-        let crowd = Self {
+    pub fn new(limits: &ConnectionLimits) -> Arc<Self> {
+        let rate = |most: NonZeroU32, burst| Rate::new(most.into(), burst);
+        Arc::new(Self {
             connections_max: limits.per_address_max,
-            rate_of_address: rate(limits.rate_per_address_max, BURST_OF_ADDRESS),
+            rate_of_address: limits.rate_per_address_max.map(|most| rate(most, BURST_OF_ADDRESS)),
             rate_of_all: rate(limits.rate_max, BURST_OF_ALL),
             began: Instant::now(),
             known: Mutex::default(),
-        };
-        (*limits != ConnectionLimits::default()).then(|| Arc::new(crowd))
+        })
     }
 
     /// Whether addresses matter.
@@ -115,15 +114,13 @@ impl Crowd {
     /// How long the listener has to wait until it may accept one more.
     pub(super) fn pause(&self, now: Instant) -> Duration {
         let at = self.at(now);
-        self.rate_of_all.map_or(Duration::ZERO, |rate| self.known().all.wait(rate, at))
+        self.known().all.wait(self.rate_of_all, at)
     }
 
     /// One was accepted and stays.
     pub(super) fn accepted(&self, now: Instant) {
         let at = self.at(now);
-        if let Some(rate) = self.rate_of_all {
-            self.known().all.take(rate, 1, at);
-        }
+        self.known().all.take(self.rate_of_all, 1, at);
     }
 
     /// Somebody comes.
@@ -228,9 +225,9 @@ mod tests {
         let limits = ConnectionLimits {
             per_address_max: NonZeroU32::new(connections),
             rate_per_address_max: NonZeroU32::new(rate),
-            rate_max: None,
+            ..ConnectionLimits::default()
         };
-        Crowd::new(&limits).expect("something is limited")
+        Crowd::new(&limits)
     }
 
     fn address(text: &str) -> IpAddr {
@@ -306,7 +303,22 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_counted_where_nothing_is_limited() {
-        assert!(Crowd::new(&ConnectionLimits::default()).is_none());
+    fn addresses_are_counted_only_where_one_of_their_limits_is_written() {
+        assert!(!Crowd::new(&ConnectionLimits::default()).counts_addresses());
+        assert!(crowd(1, 0).counts_addresses());
+        assert!(crowd(0, 1).counts_addresses());
+    }
+
+    #[test]
+    fn all_come_at_the_rate_of_all_after_a_second_s_worth_at_once() {
+        let limits = ConnectionLimits::default();
+        let (crowd, rate) = (Crowd::new(&limits), limits.rate_max.get());
+        let now = crowd.began + Duration::from_secs(1);
+        for _ in 0..rate {
+            assert_eq!(crowd.pause(now), Duration::ZERO);
+            crowd.accepted(now);
+        }
+        assert_eq!(crowd.pause(now), Duration::from_secs(1) / rate);
+        assert_eq!(crowd.pause(now + Duration::from_secs(1) / rate), Duration::ZERO);
     }
 }

@@ -64,8 +64,8 @@ pub struct Post {
     pub branches: Vec<Branch>,
     /// Who asks devices that come in.
     pub doorkeeper: Doorkeeper,
-    /// Who stands there, for all shards; `None`: any number may.
-    pub crowd: Option<Arc<Crowd>>,
+    /// Who stands there, for all shards.
+    pub crowd: Arc<Crowd>,
 }
 
 /// Where sessions go whose device has a certificate of a certain name.
@@ -91,14 +91,15 @@ pub enum Doorkeeper {
 }
 
 impl Post {
-    /// The part of a listener in the shard that gets this socket; anybody may come. Its upstreams are in the order of
-    /// [`Listener::upstreams`]; `None`: there is none.
+    /// The part of a listener in the shard that gets this socket. Its upstreams are in the order of [`Listener::upstreams`];
+    /// `None`: there is none.
     #[must_use]
     pub fn new(
         listener: &Listener,
         reception: Arc<Reception>,
         upstreams: &[Arc<Reach>],
         doorkeeper: Doorkeeper,
+        crowd: Arc<Crowd>,
         socket: ListenSocket,
     ) -> Option<Self> {
         let (name, plan) = (listener.name.as_str().into(), listener.plan.clone());
@@ -110,7 +111,7 @@ impl Post {
         };
         let branches = listener.routes.iter().zip(others).map(branch).collect();
         let upstream = upstream.clone();
-        Some(Self { name, socket, plan, reception, upstream, branches, doorkeeper, crowd: None })
+        Some(Self { name, socket, plan, reception, upstream, branches, doorkeeper, crowd })
     }
 }
 
