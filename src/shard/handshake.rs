@@ -75,8 +75,8 @@ impl Handshake {
                 let guest = self.door.count(peer, &self.state).map_err(|_| Failure::TurnedAway)?;
                 self.state.seat(place, guest);
             }
-            let arrived = reception.welcome(coming, whose.unwrap_or(self.peer)).await;
-            arrived.map_err(Failure::Io)
+            let welcome = reception.welcome(coming, whose.unwrap_or(self.peer));
+            self.state.turns.step_by_step(welcome).await.map_err(Failure::Io)
         };
         let deadline = self.accepted + plan.limits.connect_timeout;
         let mut welcome = Box::pin(tokio::time::timeout_at(deadline.into(), welcome));

@@ -18,6 +18,7 @@ mod shedding;
 mod state;
 mod streams;
 mod timing;
+mod turns;
 mod wheel;
 
 use std::io;
@@ -219,6 +220,10 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     let state = ShardState::new(number, limits, tally, registry, balance, handshakes, overload);
     let state = Rc::new(state);
     let keeping_time = tokio::task::spawn_local(timing::keep(state.clone()));
+    let giving = tokio::task::spawn_local({
+        let state = state.clone();
+        async move { state.turns.give().await }
+    });
     let obeying = tokio::task::spawn_local(shedding::obey(orders, state.clone()));
     let accepting = accept::start(posts, visitors, &state);
     // An error means that the server is gone, which is a reason to stop as well.
@@ -234,4 +239,5 @@ async fn run(number: usize, posts: Vec<Post>, limits: ShardLimits, shared: Share
     state.endpoints.settle().await;
     keeping_time.abort();
     obeying.abort();
+    giving.abort();
 }

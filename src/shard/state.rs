@@ -20,6 +20,7 @@ use super::buffers::Buffers;
 use super::crowd::Guest;
 use super::shedding::Call;
 use super::timing::Timing;
+use super::turns::Turns;
 
 /// How long the time of day is counted on before the system is asked again.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ pub(crate) struct ShardState {
     pub(crate) timing: Timing,
     /// One permit for each connection of the process that may shake hands.
     pub(crate) handshakes: Arc<Semaphore>,
+    pub(crate) turns: Turns,
     /// The shard's sockets of QUIC.
     pub(crate) endpoints: Rc<QuicEndpoints>,
     /// What is known of the process as a whole.
@@ -110,6 +112,7 @@ impl ShardState {
             registry,
             balance,
             handshakes,
+            turns: Turns::default(),
             endpoints: Rc::default(),
             number,
             timing: Timing::new(Instant::now()),
