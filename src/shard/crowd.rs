@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,9 @@ use crate::session::{Bucket, Excess, Rate, nanoseconds};
 /// How many seconds' worth of connections an address may open at once: one that comes back opens a few.
 const BURST_OF_ADDRESS: Duration = Duration::from_secs(10);
 const BURST_OF_ALL: Duration = Duration::from_secs(1);
+
+/// So many are turned away in the time of one that is let in: it costs about a tenth, most of it the kernel's.
+const TURNED_AWAY_PER_ACCEPTED: NonZeroU64 = NonZeroU64::MIN.saturating_add(9);
 
 /// Addresses without connections that are remembered for how often they came.
 const AWAY_MAX: usize = 65_536;
@@ -39,6 +42,7 @@ pub struct Crowd {
     connections_max: Option<NonZeroU32>,
     rate_of_address: Option<Rate>,
     rate_of_all: Rate,
+    rate_of_turned_away: Rate,
     began: Instant,
     known: Mutex<Known>,
 }
@@ -49,6 +53,7 @@ struct Known {
     /// Addresses whose last connection has ended, and which may not be forgotten yet, or are here again.
     away: VecDeque<Network>,
     all: Bucket,
+    turned_away_bucket: Bucket,
     told: Option<Instant>,
     turned_away: u64,
 }
@@ -97,10 +102,12 @@ impl Crowd {
     #[must_use]
     pub fn new(limits: &ConnectionLimits) -> Arc<Self> {
         let rate = |most: NonZeroU32, burst| Rate::new(most.into(), burst);
+        let turned_away = TURNED_AWAY_PER_ACCEPTED.saturating_mul(limits.rate_max.into());
         Arc::new(Self {
             connections_max: limits.per_address_max,
             rate_of_address: limits.rate_per_address_max.map(|most| rate(most, BURST_OF_ADDRESS)),
             rate_of_all: rate(limits.rate_max, BURST_OF_ALL),
+            rate_of_turned_away: Rate::new(turned_away, BURST_OF_ALL),
             began: Instant::now(),
             known: Mutex::default(),
         })
@@ -113,8 +120,9 @@ impl Crowd {
 
     /// How long the listener has to wait until it may accept one more.
     pub(super) fn pause(&self, now: Instant) -> Duration {
-        let at = self.at(now);
-        self.known().all.wait(self.rate_of_all, at)
+        let (at, known) = (self.at(now), self.known());
+        let turned_away = known.turned_away_bucket.wait(self.rate_of_turned_away, at);
+        known.all.wait(self.rate_of_all, at).max(turned_away)
     }
 
     /// One was accepted and stays.
@@ -134,7 +142,10 @@ impl Crowd {
         known.forget(at);
         let guests = known.addresses.entry(network).or_default();
         match self.excess(guests, at) {
-            Some(excess) => Err(known.turn_away(excess, now)),
+            Some(excess) => {
+                known.turned_away_bucket.take(self.rate_of_turned_away, 1, at);
+                Err(known.turn_away(excess, now))
+            }
             None => {
                 guests.connections += 1;
                 if let Some(rate) = self.rate_of_address {
@@ -320,5 +331,17 @@ mod tests {
         }
         assert_eq!(crowd.pause(now), Duration::from_secs(1) / rate);
         assert_eq!(crowd.pause(now + Duration::from_secs(1) / rate), Duration::ZERO);
+    }
+    #[test]
+    fn ten_times_as_many_are_turned_away_as_are_let_in_and_then_all_wait() {
+        let (crowd, limits) = (crowd(1, 0), ConnectionLimits::default());
+        let now = crowd.began + Duration::from_secs(1);
+        let here = crowd.arrive(address("192.0.2.1"), now).expect("the first");
+        for _ in 0..limits.rate_max.get() * 10 {
+            assert_eq!(crowd.pause(now), Duration::ZERO);
+            assert!(crowd.arrive(address("192.0.2.1"), now).is_err());
+        }
+        assert_eq!(crowd.pause(now), Duration::from_secs(1) / (limits.rate_max.get() * 10));
+        drop(here);
     }
 }
