@@ -11,8 +11,10 @@ NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 class Papers:
     def __init__(self):
+        # It is removed when the process ends.
+        self._kept = tempfile.TemporaryDirectory(prefix="blackbox-papers-")
         # Mosquitto gives up its rights before it reads them.
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="blackbox-papers-"))
+        self.folder = pathlib.Path(self._kept.name)
         self.folder.chmod(0o755)
         self.ca = self.folder / "ca.pem"
         self._openssl("req", "-x509", *self._new("ca"), "-subj", "/CN=blackbox", "-days", "2", "-out", self.ca)
