@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::session::{End, Session};
 
-use super::accept::Door;
 use super::connection::{About, Connection};
+use super::door::Door;
 
 /// How long a peer may take to read the last bytes and close.
 const CLOSING: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use crate::registry::Entry;
 use crate::session::{Session, Wake, Way};
 use crate::transport::Arrival;
 
-use super::accept::Door;
+use super::door::Door;
 use super::moving::Behind;
 use super::opening::Opening;
 use super::peer::Peer;

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::session::End;
 use crate::transport::{Arrival, Coming};
 
-use super::accept::Door;
+use super::door::Door;
 use super::state::{Place, ShardState};
 
 /// A connection before MQTT. It has a place like a session, which becomes the session's.

@@ -8,6 +8,7 @@ mod channel;
 mod closing;
 mod connection;
 mod crowd;
+mod door;
 mod entering;
 mod handshake;
 mod moving;

@@ -9,8 +9,8 @@ use crate::session::{End, Session, Sign};
 use crate::transport::{Caller, Stream};
 use crate::upstream::{Attempt, OpenError, Verdict};
 
-use super::accept::Door;
 use super::connection::Connection;
+use super::door::Door;
 use super::peer::Peer;
 
 /// A connection to an upstream that is being opened.
