@@ -20,9 +20,11 @@ use crate::translate::{ConnectPlan, Reason, Refusal, Way};
 
 use super::authenticate::Authentication;
 use super::connect::Refused;
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::phase::Phase;
 use super::throttle::Throttle;
+use super::wake::Wake;
 
 const OTHER_IDENTIFIER: Refusal =
     Refusal::new(Reason::AccessDenied, "the client identifier isn't the proven name");

@@ -4,11 +4,12 @@
 use crate::mqtt::{Acknowledgement, AcknowledgementKind, Qos, RawPacket, ReasonCode, Version};
 use crate::translate::Way;
 
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::end::End;
 use super::exchanges::Exchange;
 use super::joins::Joined;
 use super::properties;
+use super::wake::Wake;
 
 const EARLY: &str = "a PUBREL before its PUBREC";
 

@@ -7,11 +7,12 @@ use crate::mqtt::{
 };
 use crate::translate::{Reason, Refusal, Way};
 
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::end::End;
 use super::exchanges::Exchange;
 use super::order::Due;
 use super::plan::OnRefusal;
+use super::wake::Wake;
 
 impl Session {
     /// A QoS 2 message comes again before its PUBREL: it is the same one (v5 [MQTT-4.3.3-10]). Its PUBREC is

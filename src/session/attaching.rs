@@ -8,8 +8,9 @@ use crate::mqtt::{
 use crate::translate::{ATTACH_PAYLOAD, Reason, Refusal, Way};
 
 use super::attachments::{Attachments, Errors};
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::dispatch::packet_identifier;
+use super::wake::Wake;
 
 pub(super) const NOT_ATTACHED: Refusal =
     Refusal::new(Reason::NotAttached, "the platform doesn't let this gateway speak for the device");
@@ -119,7 +120,7 @@ impl Session {
     /// An identifier that neither the device nor the proxy is using.
     pub(super) fn lend(&mut self) -> Option<PacketIdentifier> {
         let owes =
-            |identifier| self.subscriptions.as_deref().is_some_and(|own| own.owes(identifier));
+            |identifier| self.subscriptions.as_deref().is_some_and(|own| own.owed.has(identifier));
         self.joins.as_deref_mut().and_then(|joins| joins.on(Way::Up).lend(owes))
     }
 

@@ -3,8 +3,10 @@
 
 use crate::mqtt::{Auth, Connect, Properties, Property, PropertyIdentifier, RawPacket, ReasonCode};
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::phase::Phase;
+use super::wake::Wake;
 
 /// The authentication that a CONNECT began.
 #[derive(Debug)]

@@ -5,9 +5,11 @@ use crate::translate::Way;
 
 use super::aliases::alias_maximum;
 use super::bounds::Granted;
-use super::conversation::{Phase, Scratch, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::phase::Phase;
 use super::properties;
+use super::wake::{Scratch, Wake};
 
 /// What a translated session doesn't offer: answers under the upstream's names, other servers, shared
 /// subscriptions.

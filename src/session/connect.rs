@@ -8,10 +8,12 @@ use crate::translate::{Reason, Refusal, Way};
 
 use super::aliases::alias_maximum;
 use super::authenticate::Authentication;
-use super::conversation::{Passage, Phase, Session, Wake};
+use super::conversation::{Passage, Session};
 use super::end::End;
 use super::keep_alive::KeepAlive;
+use super::phase::Phase;
 use super::properties;
+use super::wake::Wake;
 
 pub(super) const NOT_ENCODED: Refusal =
     Refusal::new(Reason::IdIllegalForTarget, "the upstream's CONNECT doesn't fit a packet");

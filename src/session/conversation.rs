@@ -1,17 +1,17 @@
-//! The session itself: its phases, and which packet goes where. Each family of packets has a file of its own.
+//! The session itself: what it knows, and what happens to it but for packets. Each family of packets has a file of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::access::{Denied, Rules};
+use crate::access::Rules;
 use crate::dialect::Secret;
-use crate::mqtt::{PINGREQ, PacketIdentifier, PropertyBuffer, Qos, ReasonCode, Version};
-use crate::translate::{self, Memory, Refusal, SessionNames, Way};
+use crate::mqtt::{PacketIdentifier, ReasonCode, Version};
+use crate::translate::{Memory, Refusal, SessionNames, Way};
 
 use super::access::{Admission, Entrance};
 use super::aliases::Aliases;
 use super::attachments::Attachments;
-use super::bounds::{Aside, Bounds};
+use super::bounds::Bounds;
 use super::end::End;
 use super::exchanges::Exchanges;
 use super::feed::Behind;
@@ -19,67 +19,14 @@ use super::held::Held;
 use super::joins::BothJoins;
 use super::keep_alive::KeepAlive;
 use super::order::Order;
+use super::phase::Phase;
 use super::plan::SessionPlan;
 use super::subscriptions::Subscriptions;
 use super::tally::Tally;
 use super::throttle::Throttle;
 use super::through::Through;
+use super::wake::Wake;
 use super::will::EmulatedWill;
-
-/// Buffers that all sessions of a shard share while one of them is awake.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    pub(super) names: translate::Scratch,
-    pub(super) properties: PropertyBuffer,
-    /// For what is guarded first and changed then.
-    pub(super) guarded: PropertyBuffer,
-    /// The QoS of what one message has become.
-    pub(super) parts: Vec<Option<Qos>>,
-}
-
-impl Scratch {
-    /// Buffers whose generated identifiers start at `serial`; each shard starts somewhere else.
-    #[must_use]
-    pub fn starting_at(serial: u64) -> Self {
-        let mut scratch = Self::default();
-        scratch.names.serial = serial;
-        scratch
-    }
-
-    /// Says what time it is, in milliseconds since 1970, for payloads that carry one.
-    pub fn set_time(&mut self, unix_ms: u64) {
-        self.names.received_ms = unix_ms;
-    }
-}
-
-/// What a session gets with each call: the time, where to write, what to count with.
-#[derive(Debug)]
-pub struct Wake<'a> {
-    /// Now. Read once by the shell.
-    pub now: Instant,
-    /// What the device is to be sent; the session only appends.
-    pub to_device: &'a mut Vec<u8>,
-    /// What the upstream is to be sent; the session only appends.
-    pub to_upstream: &'a mut Vec<u8>,
-    /// The shard's buffers.
-    pub scratch: &'a mut Scratch,
-    /// The shard's counters.
-    pub tally: &'a Tally,
-}
-
-/// Where a session is. See the picture in the room's own documentation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    AwaitConnect,
-    /// The device's CONNECT waits for the verdict on its credentials.
-    AwaitAccess,
-    AwaitUpstream,
-    AwaitConnack,
-    Running,
-    /// The device is gone for this cause; its emulated will is on the way.
-    Leaving(End),
-    Ended(End),
-}
 
 /// How packets get from one side to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -304,70 +251,6 @@ impl Session {
         }
     }
 
-    /// Something is due: call it when [`Session::deadline`] has passed.
-    pub fn on_deadline(&mut self, wake: &mut Wake<'_>) {
-        let now = wake.now;
-        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        if due(self.phase_deadline) {
-            self.phase_deadline = None;
-            match self.phase {
-                Phase::AwaitConnect => self.phase = Phase::Ended(End::ConnectTimeout),
-                Phase::AwaitAccess => self.on_access(Err(Denied::Busy), wake),
-                Phase::AwaitUpstream | Phase::AwaitConnack => {
-                    self.refuse_connect(End::UpstreamTimeout, ReasonCode::ServerUnavailable, wake);
-                }
-                Phase::Leaving(end) => self.leave_at_last(end, wake),
-                // What the device said before it closed could not go on in time.
-                Phase::Running => self.end_for_device(End::DeviceClosed, wake),
-                Phase::Ended(_) => {}
-            }
-        }
-        if self.lingers && due(self.keep_alive.upstream_deadline()) {
-            wake.to_upstream.extend_from_slice(&PINGREQ);
-            self.keep_alive.proxy_pinged(now);
-        }
-        if self.phase != Phase::Running {
-            return;
-        }
-        if due(self.pause_deadline()) {
-            self.end_pause();
-        }
-        if due(self.access_deadline()) {
-            self.end_for_device(End::AccessExpired, wake);
-            return;
-        }
-        if let Some(attachments) = &mut self.attachments
-            && due(attachments.deadline())
-        {
-            attachments.give_up();
-            self.offer_held(wake);
-        }
-        if due(self.device_deadline()) {
-            self.end_for_device(End::KeepAliveTimeout, wake);
-        } else if due(self.keep_alive.upstream_deadline()) {
-            wake.to_upstream.extend_from_slice(&PINGREQ);
-            self.keep_alive.proxy_pinged(wake.now);
-        }
-    }
-
-    /// When [`Session::on_deadline`] has to be called next.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        let running = self.phase == Phase::Running;
-        let attachment = self.attachments.as_deref().and_then(Attachments::deadline);
-        let own =
-            [self.device_deadline(), attachment, self.access_deadline(), self.pause_deadline()];
-        let own = own.into_iter().flatten();
-        let upstream = self.keep_alive.upstream_deadline().filter(|_| running || self.lingers);
-        own.filter(|_| running).chain(upstream).chain(self.phase_deadline).min()
-    }
-
-    /// When the device has been silent for too long. Not while it isn't heard, since too much of it waits.
-    fn device_deadline(&self) -> Option<Instant> {
-        let heard = self.held.aside(Way::Up) == Aside::Open;
-        self.keep_alive.device_deadline().filter(|_| heard)
-    }
-
     /// The device's connection is closed, and what it said before is not all taken yet: it is given so much time.
     pub fn on_device_closing(&mut self, wake: &mut Wake<'_>) {
         self.end_throttle();
@@ -387,25 +270,6 @@ impl Session {
         self.plan.limits.packet_size_max
     }
 
-    /// Whether the shell should open the upstream's connection now.
-    #[must_use]
-    pub fn wants_upstream(&self) -> bool {
-        self.phase == Phase::AwaitUpstream
-    }
-
-    /// Whether packets of the device are taken as they come. While its upstream is being connected they wait, and
-    /// also while what the ones before have become is sent, too many of them wait already, or the device has sent too much.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        let waits =
-            self.behind.device || self.held.aside(Way::Up) == Aside::Full || self.is_paused();
-        !waits
-            && !matches!(
-                self.phase,
-                Phase::AwaitAccess | Phase::AwaitUpstream | Phase::AwaitConnack
-            )
-    }
-
     /// The device's client identifier, for the log; without what the configuration calls a secret.
     #[must_use]
     pub fn client_identifier(&self) -> &str {
@@ -417,28 +281,6 @@ impl Session {
     #[must_use]
     pub fn upstream_identifier(&self) -> &str {
         &self.upstream_identifier
-    }
-
-    /// Whether the upstream has accepted the device.
-    #[must_use]
-    pub fn is_accepted(&self) -> bool {
-        matches!(self.phase, Phase::Running | Phase::Leaving(_))
-    }
-
-    /// How the session ended. The shell sends what is left in both buffers, then closes both connections.
-    #[must_use]
-    pub fn end(&self) -> Option<End> {
-        match self.phase {
-            Phase::Ended(end) => Some(end),
-            _ => None,
-        }
-    }
-
-    /// Whether nothing more is said to the device or heard from it, though the session goes on: its will is
-    /// on the way. The shell sends what is left and closes the device's connection.
-    #[must_use]
-    pub fn device_is_done(&self) -> bool {
-        matches!(self.phase, Phase::Leaving(_))
     }
 
     /// The version of MQTT that the device speaks, once its CONNECT was read.
@@ -482,18 +324,5 @@ impl Session {
     /// Whether packets go on as they came.
     pub(super) fn is_verbatim(&self) -> bool {
         self.passage == Passage::Verbatim
-    }
-
-    /// Whether there are still two sides.
-    pub(super) fn goes_on(&self) -> bool {
-        !matches!(self.phase, Phase::Leaving(_) | Phase::Ended(_))
-    }
-
-    pub(super) fn hears_device(&self) -> bool {
-        matches!(self.phase, Phase::AwaitConnect | Phase::AwaitConnack | Phase::Running)
-    }
-
-    pub(super) fn hears_upstream(&self) -> bool {
-        matches!(self.phase, Phase::AwaitConnack | Phase::Running | Phase::Leaving(_))
     }
 }

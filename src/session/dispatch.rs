@@ -7,9 +7,11 @@ use crate::mqtt::{
 
 use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
 use super::keep_alive::Asker;
+use super::phase::Phase;
+use super::wake::Wake;
 
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

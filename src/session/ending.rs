@@ -3,9 +3,11 @@
 use crate::mqtt::{Disconnect, Properties, PropertyIdentifier, RawPacket, ReasonCode, Version};
 use crate::translate::Way;
 
-use super::conversation::{Phase, Scratch, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::phase::Phase;
 use super::properties;
+use super::wake::{Scratch, Wake};
 
 /// v5 section 3.14.2.2.2.
 const PROLONGED: End =

@@ -4,11 +4,13 @@ use crate::mqtt::{PacketType, RawPacket, next_packet};
 use crate::translate::Way;
 
 use super::bounds::Aside;
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::dispatch::Step;
 use super::end::End;
 use super::held::may_pass;
+use super::phase::Phase;
 use super::through::MOVED_MIN;
+use super::wake::Wake;
 
 /// Bytes that a call may append before the next packet has to wait: a short message may become a long one (a
 /// document that is gathered), and what one read brings has to stay bounded.

@@ -6,12 +6,13 @@ use crate::translate::{Incoming, Note, Notes, Outgoing, Reason, Refusal, Way, ve
 
 use super::aliases::{Alias, Assigned};
 use super::bounds::{Availability, Granted, Room};
-use super::conversation::{Scratch, Session, Wake};
+use super::conversation::Session;
 use super::joins::Joins;
 use super::parts::Parts;
 use super::properties::{self, Delivered};
 use super::publish::Outcome;
 use super::subscriptions::Arrival;
+use super::wake::{Scratch, Wake};
 
 const TOO_LARGE: Refusal =
     Refusal::new(Reason::PayloadTooLarge, "the receiver's Maximum Packet Size is smaller");
@@ -109,7 +110,7 @@ impl Session {
         let mut joins = joins.as_deref_mut().map(|joins| joins.on(way));
         // The device's SUBSCRIBE and UNSUBSCRIBE take their identifiers from the same ones as its messages.
         let owes = subscriptions.as_deref().filter(|_| way == Way::Up);
-        let is_owed = |identifier| owes.is_some_and(|own| own.owes(identifier));
+        let is_owed = |identifier| owes.is_some_and(|own| own.owed.has(identifier));
         let most = plan.limits.exchanges_max;
         let identifiers = identifiers(publish, &parts, joins.as_deref_mut(), most, &is_owed)?;
         let out = match way {

@@ -8,10 +8,11 @@ use crate::mqtt::{PacketType, Publish, Qos, RawPacket, Version, fixed_header, ne
 use crate::translate::Way;
 
 use super::bounds::Aside;
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::dispatch::Step;
 use super::end::End;
 use super::feed::OUTPUT_STEP;
+use super::wake::Wake;
 
 /// Bytes from which on no more packets are put aside. One that is put aside may be as long as a packet can be.
 const HELD_BYTES_MAX: usize = 64 * 1024;

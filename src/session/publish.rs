@@ -4,12 +4,13 @@ use crate::mqtt::{PacketIdentifier, PropertyIdentifier, Publish, Qos, RawPacket,
 use crate::translate::{Notes, Refusal, Way};
 
 use super::attaching::NOT_ATTACHED;
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::dispatch::Step;
 use super::end::End;
 use super::exchanges::{Exchange, Exchanges};
 use super::forward::Payload;
 use super::order::Sent;
+use super::wake::Wake;
 
 const NOT_FROM_DEVICES: End =
     End::DeviceProtocol("a subscription identifier in a message to a server");

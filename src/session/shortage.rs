@@ -3,8 +3,10 @@
 use crate::mqtt::ReasonCode;
 use crate::translate::{Reason, Refusal, Way};
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::phase::Phase;
+use super::wake::Wake;
 
 const SHORT: Refusal = Refusal::new(Reason::MemoryShort, "the proxy is short of memory");
 

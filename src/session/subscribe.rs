@@ -8,10 +8,12 @@ use crate::mqtt::{
 use crate::translate::{Reason, Refusal, Way};
 
 use super::attaching::NOT_ATTACHED;
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::owed::{Answer, Owed, OwedKind};
 use super::properties;
-use super::subscriptions::{Answer, Asked, Owed, OwedKind, Removed, Subscriptions};
+use super::subscriptions::{Asked, Removed, Subscriptions};
+use super::wake::Wake;
 
 const FULL: Refusal = Refusal::new(
     Reason::QueueOverflow,
@@ -63,7 +65,7 @@ impl Session {
         let Some(mut own) = self.subscriptions.take() else {
             return self.pass_subscribe(&subscribe, raw, wake);
         };
-        let outcome = if own.owes(subscribe.packet_identifier) {
+        let outcome = if own.owed.has(subscribe.packet_identifier) {
             in_use(raw)
         } else {
             self.subscribe(&subscribe, &mut own, wake)
@@ -137,7 +139,7 @@ impl Session {
         if wanted.filters.is_empty() {
             return self.answer_subscribe(subscribe, &owed, wake);
         }
-        if !own.may_owe(&self.plan.limits) {
+        if !own.owed.has_room(&self.plan.limits) {
             return Err(End::ExchangesExceeded);
         }
         let from = wake.to_upstream.len();
@@ -151,7 +153,7 @@ impl Session {
             owed.removed.drain(..).for_each(|(_, replaced)| own.restore(replaced));
             return self.answer_subscribe(subscribe, &owed, wake);
         }
-        own.owe(subscribe.packet_identifier, owed);
+        own.owed.add(subscribe.packet_identifier, owed);
         Ok(())
     }
 
@@ -281,7 +283,7 @@ impl Session {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         };
-        let Some(owed) = own.settle(suback.packet_identifier, OwedKind::Suback) else {
+        let Some(owed) = own.owed.settle(suback.packet_identifier, OwedKind::Suback) else {
             return Err(End::UpstreamProtocol("a SUBACK that nobody asked for"));
         };
         if suback.reason_codes.len() != owed.asked {

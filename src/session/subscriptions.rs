@@ -1,13 +1,12 @@
-//! What a session whose packets are written anew remembers of its subscriptions: the device's filters with the upstream's, and
-//! the answers that are still owed.
+//! What a session whose packets are written anew remembers of its subscriptions: the device's filters with the upstream's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
 use crate::mqtt::{PacketIdentifier, Qos, RetainHandling, Subscription, topic};
 
-use super::plan::SessionLimits;
+use super::owed::OwedAnswers;
 
 /// The subscriptions of one session whose packets are written anew.
 #[derive(Debug, Default)]
@@ -15,7 +14,8 @@ pub(super) struct Subscriptions {
     entries: Vec<Entry>,
     /// Bytes of all filters in `entries`.
     bytes: usize,
-    owed: HashMap<PacketIdentifier, Owed, RandomState>,
+    /// What the device has asked and isn't told yet.
+    pub(super) owed: OwedAnswers,
     /// There may be filters that are not known here: the upstream kept an older session, or sends what nobody asked for.
     unknown: bool,
     began_clean: bool,
@@ -96,61 +96,12 @@ impl Entry {
     }
 }
 
-/// An answer that waits for the upstream's.
-#[derive(Debug)]
-pub(super) struct Owed {
-    pub(super) kind: OwedKind,
-    /// One for each topic filter of the device's packet, in its order.
-    pub(super) answers: Vec<Answer>,
-    /// The device's filters, for what the upstream grants and refuses.
-    pub(super) filters: Vec<Box<str>>,
-    /// How many filters the upstream was asked for, so many codes has its answer.
-    pub(super) asked: usize,
-    /// What the packet has removed or replaced, by the place of its answer: it comes back where the upstream refuses.
-    pub(super) removed: Vec<(usize, Removed)>,
-}
-
 /// A filter of the device that was removed.
 #[derive(Debug)]
 pub(super) struct Removed {
     entry: Entry,
     /// The upstream filters that no other filter needs.
     pub(super) free: Vec<String>,
-}
-
-impl Owed {
-    fn bytes(&self) -> usize {
-        self.filters.iter().map(|filter| filter.len()).sum()
-    }
-}
-
-/// Which packet is owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OwedKind {
-    Suback,
-    Unsuback,
-}
-
-/// The answer to one topic filter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// Known already.
-    Local(u8),
-    /// Made of the upstream's codes at these places; a success is this number at most.
-    Upstream { places: Vec<usize>, most: u8 },
-}
-
-impl Answer {
-    /// The reason code, given those of the upstream: the first failure, or the lowest grant.
-    pub(super) fn code(&self, upstream: &[u8]) -> u8 {
-        let (places, most) = match self {
-            Answer::Local(code) => return *code,
-            Answer::Upstream { places, most } => (places, *most),
-        };
-        let mut codes = places.iter().filter_map(|place| upstream.get(*place).copied());
-        let failed = codes.clone().find(|code| *code >= 0x80);
-        failed.or_else(|| codes.by_ref().min().map(|code| code.min(most))).unwrap_or(0x80)
-    }
 }
 
 impl Subscriptions {
@@ -344,32 +295,6 @@ impl Subscriptions {
     pub(super) fn needs(&self, upstream: &str) -> bool {
         self.entries.iter().any(|entry| entry.needs(upstream))
     }
-
-    /// Whether an answer is owed under this packet identifier.
-    pub(super) fn owes(&self, identifier: PacketIdentifier) -> bool {
-        self.owed.contains_key(&identifier)
-    }
-
-    /// Whether one more answer may be owed. What is owed already is less than any of the limits, so that all
-    /// of it is at most these and one packet more.
-    pub(super) fn may_owe(&self, limits: &SessionLimits) -> bool {
-        let filters: usize = self.owed.values().map(|owed| owed.answers.len()).sum();
-        let bytes: usize = self.owed.values().map(Owed::bytes).sum();
-        self.owed.len() < limits.exchanges_max
-            && filters < limits.subscriptions_max
-            && bytes < limits.packet_size_max
-    }
-
-    /// Remembers an answer.
-    pub(super) fn owe(&mut self, identifier: PacketIdentifier, owed: Owed) {
-        self.owed.insert(identifier, owed);
-    }
-
-    /// The answer that is owed under this packet identifier.
-    pub(super) fn settle(&mut self, identifier: PacketIdentifier, kind: OwedKind) -> Option<Owed> {
-        let owed = self.owed.get(&identifier).is_some_and(|owed| owed.kind == kind);
-        if owed { self.owed.remove(&identifier) } else { None }
-    }
 }
 
 #[cfg(test)]
@@ -425,16 +350,6 @@ mod tests {
         let any = subscriptions.asks_for("h/b/out", SENT);
         assert_eq!(any, Some(Qos::ExactlyOnce), "an older session may have asked for it");
         assert!(!Subscriptions::of_new_session().resume());
-    }
-
-    #[test]
-    fn codes_are_merged_to_the_first_failure_or_the_lowest_grant() {
-        assert_eq!(Answer::Local(0x8F).code(&[0, 1]), 0x8F);
-        let both = |most| Answer::Upstream { places: vec![0, 1], most };
-        assert_eq!(both(2).code(&[2, 1]), 1);
-        assert_eq!(both(0).code(&[2, 1]), 0, "nobody is granted more than was asked for");
-        assert_eq!(both(0).code(&[2, 0x87]), 0x87);
-        assert_eq!(both(2).code(&[]), 0x80, "no answer is a failure");
     }
 
     #[test]

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use crate::mqtt::{PacketType, RawPacket};
 use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::pace::{Bucket, Rate, nanoseconds};
+use super::phase::Phase;
 use super::plan::SessionLimits;
+use super::wake::Wake;
 
 /// What a device sends too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

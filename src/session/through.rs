@@ -14,8 +14,10 @@ use std::time::Instant;
 use crate::mqtt::publish_start;
 use crate::translate::Way;
 
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::dispatch::Step;
+use super::phase::Phase;
+use super::wake::Wake;
 
 /// A payload that is here is moved from so many bytes on. A shorter one is copied with its packet, which is less work
 /// than a second piece of memory in the system call.

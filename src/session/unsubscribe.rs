@@ -6,11 +6,13 @@ use crate::mqtt::{
 };
 use crate::translate::Way;
 
-use super::conversation::{Session, Wake};
+use super::conversation::Session;
 use super::end::End;
+use super::owed::{Answer, Owed, OwedKind};
 use super::properties;
 use super::subscribe::{LARGE, MISCOUNTED, UNSENT, Wanted, in_use};
-use super::subscriptions::{Answer, Owed, OwedKind, Subscriptions};
+use super::subscriptions::Subscriptions;
+use super::wake::Wake;
 
 const NOT_THERE: Answer = Answer::Local(ReasonCode::NoSubscriptionExisted as u8);
 
@@ -25,7 +27,7 @@ impl Session {
         let Some(mut own) = self.subscriptions.take() else {
             return self.pass_unsubscribe(&unsubscribe, raw, wake);
         };
-        let outcome = if own.owes(unsubscribe.packet_identifier) {
+        let outcome = if own.owed.has(unsubscribe.packet_identifier) {
             in_use(raw)
         } else {
             self.unsubscribe(&unsubscribe, &mut own, wake)
@@ -84,7 +86,7 @@ impl Session {
             let codes: Vec<u8> = answers.iter().map(|answer| answer.code(&[])).collect();
             return self.answer_unsubscribe(identifier, &codes, wake);
         }
-        if !own.may_owe(&self.plan.limits) {
+        if !own.owed.has_room(&self.plan.limits) {
             return Err(End::ExchangesExceeded);
         }
         let from = wake.to_upstream.len();
@@ -100,7 +102,7 @@ impl Session {
         }
         let asked = wanted.filters.len();
         let owed = Owed { kind: OwedKind::Unsuback, answers, filters: Vec::new(), asked, removed };
-        own.owe(identifier, owed);
+        own.owed.add(identifier, owed);
         Ok(())
     }
 
@@ -173,7 +175,7 @@ impl Session {
             wake.to_device.extend_from_slice(raw.bytes);
             return Ok(());
         };
-        let Some(owed) = own.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
+        let Some(owed) = own.owed.settle(unsuback.packet_identifier, OwedKind::Unsuback) else {
             return Err(End::UpstreamProtocol("an UNSUBACK that nobody asked for"));
         };
         if self.upstream_version == Version::V5 && unsuback.reason_codes.len() != owed.asked {

@@ -16,9 +16,10 @@ use crate::translate::{
 
 use super::aliases::alias_maximum;
 use super::connect::{NOT_ENCODED, Refused};
-use super::conversation::{Scratch, Session, Wake};
+use super::conversation::Session;
 use super::properties;
 use super::subscriptions::{Options, Subscriptions};
+use super::wake::{Scratch, Wake};
 use super::will::EmulatedWill;
 
 const SPLIT_WILL: Refusal =

@@ -12,9 +12,11 @@ use crate::translate::{Incoming, Note, Reason, Refusal, Way};
 
 use super::attaching::NOT_ATTACHED;
 use super::bounds::Availability;
-use super::conversation::{Phase, Session, Wake};
+use super::conversation::Session;
 use super::end::End;
 use super::held::is_lost;
+use super::phase::Phase;
+use super::wake::Wake;
 
 const LARGE: Refusal = Refusal::new(
     Reason::PayloadTooLarge,
