@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::faults::Wrong;
-use super::model::{Scheme, Transport};
+use super::transport::{Scheme, Transport};
 use super::words::{SCHEMES, TRANSPORTS, choose};
 
 /// Where WebSocket is asked for, if nothing else is said: what brokers listen at.

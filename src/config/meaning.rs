@@ -11,9 +11,7 @@ use super::access::mean_access;
 use super::address::{Address, DEFAULT_PATH, parse_bind, parse_path, parse_url};
 use super::faults::{Faults, Place, Said, Wrong};
 use super::identity::{check_use, mean_identity};
-use super::model::{
-    Access, Admin, Config, Listener, Mode, ProxyHeader, Scheme, Transport, Upstream,
-};
+use super::model::{Access, Admin, Config, Listener, Mode, Upstream};
 use super::outside::Outside;
 use super::pair::compile_pair;
 use super::proof::Vouching;
@@ -21,6 +19,7 @@ use super::quic::{ListenerQuic, mean_quic};
 use super::route::{NamePattern, Route, mean_routes};
 use super::side::{MeantSide, mean_side};
 use super::tls::{ListenerTls, mean_listener_tls, mean_upstream_tls, refuse_unused};
+use super::transport::{ProxyHeader, Scheme, Transport};
 use super::unique::{check_addresses, check_names};
 use super::words::{MODES, TRANSPORTS, choose};
 use super::written::{Written, WrittenListener, WrittenUpstream};

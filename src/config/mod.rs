@@ -35,6 +35,7 @@ mod quic;
 mod route;
 mod side;
 mod tls;
+mod transport;
 mod unique;
 mod words;
 mod written;
@@ -45,12 +46,13 @@ pub use breaker::Breaker;
 pub use connection_limits::ConnectionLimits;
 pub use model::{
     Access, Admin, Checks, Config, Listener, LogFormat, LogLevel, MemoryMax, Mode, Proof, Proxy,
-    ProxyHeader, ProxyProtocol, Scheme, Shards, Transport, Upstream,
+    Shards, Upstream,
 };
 pub use outside::Lookup;
 pub use quic::{AddressValidation, EarlyData, ListenerQuic};
 pub use route::{NamePattern, Route};
 pub use tls::{CertificateFiles, ClientCertificates, ListenerTls, TlsVersion, UpstreamTls};
+pub use transport::{ProxyHeader, ProxyProtocol, Scheme, Transport};
 
 use crate::document::{Document, Fault};
 

@@ -6,9 +6,10 @@ use crate::access::{Source, TokenRules};
 
 use super::access::{Bound, WrittenAccess};
 use super::faults::{Faults, Place, Wrong};
-use super::model::{Checks, Proof, Transport};
+use super::model::{Checks, Proof};
 use super::outside::Outside;
 use super::tls::{ClientCertificates, ListenerTls};
+use super::transport::Transport;
 
 const SOURCES: &str = "write `passwords = \"users.txt\"`, a table [listener.access.tokens] with `keys = \"keys.pem\"`, or `certificate = \"common_name\"`";
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::document::Table;
 
 use super::faults::{Faults, Place, Wrong};
-use super::model::Transport;
 use super::tls::{ClientCertificates, ListenerTls};
+use super::transport::Transport;
 
 const STREAMS: RangeInclusive<u64> = 0..=1024;
 const KEEP_ALIVE_MS: RangeInclusive<u64> = 0..=3_600_000;

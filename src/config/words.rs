@@ -3,7 +3,8 @@
 use crate::document::{closest, list_words};
 
 use super::faults::Wrong;
-use super::model::{Mode, Scheme, Transport};
+use super::model::Mode;
+use super::transport::{Scheme, Transport};
 
 /// A word with its meaning; `None`: known, not available in this version.
 pub(super) type Word<T> = (&'static str, Option<T>);

@@ -9,12 +9,13 @@ use super::access::{WrittenAccess, read_access};
 use super::breaker::{Breaker, read_breaker};
 use super::connection_limits::{WrittenLimits, read_listener_limits};
 use super::faults::{Place, Said};
-use super::model::{Proxy, ProxyHeader, ProxyProtocol};
+use super::model::Proxy;
 use super::payload::read_payload;
 use super::proxy::{read_limits, read_proxy};
 use super::quic::{WrittenQuic, read_quic};
 use super::route::{WrittenRoute, read_route};
 use super::tls::{WrittenTls, read_listener_tls, read_upstream_tls};
+use super::transport::{ProxyHeader, ProxyProtocol};
 
 /// A configuration as it is written. What is `None` is absent or its fault is told.
 pub(super) struct Written {
