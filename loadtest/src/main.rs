@@ -5,6 +5,7 @@
 //! killed, `renewal` that nobody notices when the proxy's certificates are replaced; `storm` attacks the proxy and measures what
 //! honest devices have of it.
 
+mod caller;
 mod check;
 mod command_line;
 mod compare;

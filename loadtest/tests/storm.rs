@@ -58,6 +58,11 @@ fn storms(kinds: &[&str]) -> Vec<Value> {
             assert_eq!(weather["wrong"], 0, "{storm}");
             assert!(weather["messages"].as_u64() > Some(50), "{storm}");
             assert!(weather["proxy_memory_max_bytes"].as_u64() > Some(1 << 20), "{storm}");
+            // Ten per second, also where attackers are turned away by their address.
+            assert_eq!(weather["newcomers"]["kept_out"], 0, "{storm}");
+            assert!(weather["newcomers"]["let_in"].as_u64() > Some(5), "{storm}");
+            let [half, longest] = ["p50_us", "max_us"].map(|what| &weather["newcomers"][what]);
+            assert!(half.as_f64() > Some(0.0) && longest.as_f64() >= half.as_f64(), "{storm}");
         }
     }
     found
@@ -112,7 +117,7 @@ fn a_ratio_that_is_not_held_fails() {
     let (out, errors) = said(&output);
     assert_eq!(output.status.code(), Some(1), "{out}{errors}");
     assert!(out.contains("does not hold: p99 at most × 0.001"), "{out}");
-    let words = ["p99.9", "1 calm", "storm", "garbage", "ended by the proxy", "targets"];
+    let words = ["p99.9", "new max", "1 calm", "storm", "garbage", "ended by the proxy", "targets"];
     assert!(words.iter().all(|word| out.contains(word)), "{out}");
 }
 

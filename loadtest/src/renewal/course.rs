@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::replace::Replaced;
-use super::session::{Carrier, Devices};
+use super::session::{CARRIERS, Devices};
 use super::{Options, RENEWAL_FORMAT, Report};
+use crate::caller::Carrier;
 use crate::engine::clock::Clock;
 use crate::engine::control::{Control, Phase};
 use crate::results::Latency;
@@ -63,7 +64,7 @@ async fn under_load(
     stage: &Stage,
     watchman: &Watchman,
 ) -> anyhow::Result<(Rc<Devices>, Vec<String>, Replaced)> {
-    let addresses = [Carrier::Tls, Carrier::Quic].map(|carrier| stage.address(carrier.listener()));
+    let addresses = CARRIERS.map(|carrier| stage.address(carrier.name()));
     let [tls, quic] = addresses;
     let config = stage.authority().client()?;
     let devices = Devices::new([tls?, quic?], config, options.pause)?;
@@ -181,8 +182,8 @@ fn configuration(upstream: SocketAddr) -> String {
     [
         "[proxy]\ndrain_timeout_ms = 1000\ncertificate_check_ms = 3600000\n".to_owned(),
         format!("[[upstream]]\nname = 'sink'\nurl = 'mqtt://{upstream}'\ndialect = 'plain'\n"),
-        listener(Carrier::Tls.listener()),
-        listener(Carrier::Quic.listener()),
+        listener(Carrier::Tls.name()),
+        listener(Carrier::Quic.name()),
     ]
     .concat()
 }

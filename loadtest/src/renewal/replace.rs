@@ -6,7 +6,8 @@ use anyhow::bail;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::session::{Carrier, Devices};
+use super::session::{CARRIERS, Devices};
+use crate::caller::Carrier;
 use crate::stage::{Papers, Stage};
 
 /// What the proxy says of each listener, and looks for no longer than this.
@@ -45,7 +46,7 @@ impl Replaced {
         let before = count(stage, word);
         let began = Instant::now();
         stage.replace(&papers)?;
-        while count(stage, word) < before + Carrier::ALL.len() {
+        while count(stage, word) < before + CARRIERS.len() {
             if began.elapsed() > DEADLINE || !stage.is_running() {
                 bail!("the proxy never said that its certificates {word}");
             }
@@ -60,7 +61,7 @@ impl Replaced {
             }
             false => self.bad += 1,
         }
-        for carrier in Carrier::ALL {
+        for carrier in CARRIERS {
             self.probe(number, carrier, devices).await;
         }
         Ok(())
@@ -73,7 +74,7 @@ impl Replaced {
             Ok(_) => "is shown another certificate than the last good one".to_owned(),
             Err(error) => format!("isn't let in: {error:#}"),
         };
-        let listener = carrier.listener();
+        let listener = carrier.name();
         self.faults
             .push(format!("after replacement {number} a new connection over {listener} {fault}"));
     }

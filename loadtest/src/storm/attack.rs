@@ -11,8 +11,7 @@ use clap::ValueEnum;
 
 use super::attacker::{Counts, Options};
 use super::henchman::{Henchman, Priority};
-use crate::engine::Live;
-use crate::engine::control::Phase;
+use super::moment::Moment;
 
 /// All that an attacker has said.
 type Said = Arc<Mutex<Vec<Counts>>>;
@@ -22,22 +21,13 @@ pub(super) struct Attack {
     options: Options,
     cores: Vec<usize>,
     priority: Priority,
-    /// Nanoseconds of the load after which is measured.
-    warm_up_ns: u64,
     running: Option<Running>,
     said: Said,
     /// What had been said when the measured time began.
     before: usize,
-    state: State,
+    /// The latest that it has followed.
+    moment: Moment,
     error: Option<anyhow::Error>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    NotYet,
-    Growing,
-    Measured,
-    Over,
 }
 
 struct Running {
@@ -63,41 +53,35 @@ impl Running {
 }
 
 impl Attack {
-    pub(super) fn new(
-        options: Options,
-        cores: Vec<usize>,
-        priority: Priority,
-        warm_up_ns: u64,
-    ) -> Self {
+    pub(super) fn new(options: Options, cores: Vec<usize>, priority: Priority) -> Self {
         Self {
             options,
             cores,
             priority,
-            warm_up_ns,
             running: None,
             said: Said::default(),
             before: 0,
-            state: State::NotYet,
+            moment: Moment::Before,
             error: None,
         }
     }
 
     /// Goes along with the run.
-    pub(super) fn follow(&mut self, live: &Live) {
-        match (live.phase, self.state) {
-            (Phase::Load, State::NotYet) => {
-                self.state = State::Growing;
+    pub(super) fn follow(&mut self, moment: Moment) {
+        match (self.moment, moment) {
+            (Moment::Before, Moment::Growing | Moment::Measured) => {
+                self.moment = Moment::Growing;
                 match self.start() {
                     Ok(running) => self.running = Some(running),
                     Err(error) => self.error = Some(error),
                 }
             }
-            (Phase::Load, State::Growing) if live.over_ns >= self.warm_up_ns => {
-                self.state = State::Measured;
+            (Moment::Growing, Moment::Measured) => {
+                self.moment = Moment::Measured;
                 self.before = self.said().len();
             }
-            (Phase::Draining | Phase::Closing | Phase::Over, State::Measured | State::Growing) => {
-                self.state = State::Over;
+            (Moment::Growing | Moment::Measured, Moment::Over) => {
+                self.moment = Moment::Over;
                 if let Some(running) = self.running.take()
                     && running.end() == Ending::Early
                 {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Options;
 use super::attacker::Manner;
+use crate::caller::Carrier;
 
 /// Connections of a flood of CONNECTs at once.
 const FLOODERS: u32 = 64;
@@ -77,6 +78,15 @@ impl Kind {
                 SECURE
             }
             Kind::GarbageQuic => QUICK,
+        }
+    }
+
+    /// What carries MQTT there.
+    pub(super) fn carrier(self) -> Carrier {
+        match self.listener() {
+            SECURE => Carrier::Tls,
+            QUICK => Carrier::Quic,
+            _ => Carrier::Tcp,
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) mod attacker;
 pub(crate) mod broker;
 mod henchman;
 mod kind;
+mod moment;
+mod newcomers;
 mod report;
 mod rounds;
 mod table;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::attacker::Counts;
 use super::kind::Kind;
-use crate::results::{Machine, Pinning, Results, Spread, Verdict};
+use super::newcomers::Arrivals;
+use crate::results::{Latency, Machine, Pinning, Results, Spread, Verdict};
 
 /// The number of the JSON's form; it grows when a field changes its meaning or goes away.
 pub(super) const STORM_FORMAT: u32 = 1;
@@ -70,6 +71,19 @@ pub(super) struct Weather {
     /// The part of the time in which the proxy could have run, and something else had its core.
     pub(super) proxy_waited: Option<f64>,
     pub(super) proxy_memory_max_bytes: Option<u64>,
+    pub(super) newcomers: Newcomers,
+}
+
+/// What devices had of it that came anew in the measured time, where the attackers were.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Newcomers {
+    pub(super) let_in: u64,
+    /// From when each was meant to come, to its CONNACK. `None` if nobody was let in.
+    pub(super) p50_us: Option<f64>,
+    pub(super) max_us: Option<f64>,
+    pub(super) kept_out: u64,
+    /// Why the first of them was kept out.
+    pub(super) fault: Option<String>,
 }
 
 /// What attackers achieved in the measured time.
@@ -88,7 +102,7 @@ pub(super) struct Attackers {
 
 impl Weather {
     /// What a run says. `None` if it measured no latency.
-    pub(super) fn of(results: &Results) -> Option<Self> {
+    pub(super) fn of(results: &Results, arrivals: &Arrivals) -> Option<Self> {
         let latency = crate::compare::latency(results)?;
         let failed = || results.checks.iter().filter(|check| check.verdict == Verdict::Failed);
         let process = results.process.as_ref();
@@ -105,7 +119,21 @@ impl Weather {
             proxy_cores: process.map(|process| process.cores),
             proxy_waited: process.and_then(|process| Some(process.waited_us? / 1e6 / seconds)),
             proxy_memory_max_bytes: process.map(|process| process.resident_max_bytes),
+            newcomers: Newcomers::of(arrivals),
         })
+    }
+}
+
+impl Newcomers {
+    fn of(arrivals: &Arrivals) -> Self {
+        let took = Latency::of(&arrivals.took);
+        Self {
+            let_in: arrivals.took.len(),
+            p50_us: took.as_ref().map(|took| took.p50_us),
+            max_us: took.as_ref().map(|took| took.max_us),
+            kept_out: arrivals.kept_out,
+            fault: arrivals.fault.clone(),
+        }
     }
 }
 
@@ -168,6 +196,7 @@ mod tests {
             proxy_cores: None,
             proxy_waited: None,
             proxy_memory_max_bytes: None,
+            newcomers: Newcomers::default(),
         }
     }
 

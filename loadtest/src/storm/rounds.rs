@@ -12,6 +12,8 @@ use super::attacker;
 use super::broker::Broker;
 use super::henchman::Priority;
 use super::kind::{FIELD, FLOODED, Kind, QUICK, SECURE};
+use super::moment::Moment;
+use super::newcomers::Newcomers;
 use super::report::{Attackers, Report, Round, STORM_FORMAT, Storm, Weather};
 use crate::compare::{again, cores};
 use crate::engine::clock::{Clock, nanoseconds};
@@ -159,12 +161,16 @@ impl Course<'_> {
             Weathers::Storm => {
                 let options = self.attacker(stage, kind, seed)?;
                 let cores = self.pinning.generator.clone();
-                Some(Attack::new(options, cores, self.options.priority, warm_up_ns))
+                Some(Attack::new(options, cores, self.options.priority))
             }
         };
+        let newcomers = self.newcomers(stage, kind)?;
         let results = self.measure(stage, scenario, &mut |live| {
-            attack.iter_mut().for_each(|attack| attack.follow(live));
+            let moment = Moment::of(live, warm_up_ns);
+            attack.iter_mut().for_each(|attack| attack.follow(moment));
+            newcomers.follow(moment);
         });
+        let arrivals = newcomers.finish();
         if self.watchman.is_stopped() {
             bail!("interrupted");
         }
@@ -175,7 +181,7 @@ impl Course<'_> {
             bail!("the proxy panicked; it said: {}", last_words(&stage.log()));
         }
         let results = results.with_context(|| format!("measuring {}", kind.name()))?;
-        let weather = Weather::of(&results).context("no message was answered")?;
+        let weather = Weather::of(&results, &arrivals?).context("no message was answered")?;
         let attackers = attack.map(Attack::finish).transpose()?;
         Ok((weather, attackers.and_then(|said| Attackers::of(&said))))
     }
@@ -198,6 +204,12 @@ impl Course<'_> {
             pid: Some(stage.pid()),
         };
         conduct_run(plan, setup, &self.watchman.stop, show)
+    }
+
+    /// Who comes anew where the attackers are.
+    fn newcomers(&self, stage: &Stage, kind: Kind) -> anyhow::Result<Newcomers> {
+        let target = stage.address(kind.listener())?;
+        Newcomers::start(target, kind.carrier(), stage.authority().client()?)
     }
 
     /// The proxy's. All slow handshakes are let in at once: with the default they would wait in the kernel, where they cost less.

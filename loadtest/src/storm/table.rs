@@ -1,7 +1,7 @@
 //! Storms as a table for a person. Every figure in it is in the JSON too.
 
 use super::kind::Kind;
-use super::report::{Attackers, Report, Round, Storm, Weather};
+use super::report::{Attackers, Newcomers, Report, Round, Storm, Weather};
 use crate::results::{duration, grouped};
 
 /// The table.
@@ -21,8 +21,18 @@ pub(super) fn table(report: &Report) -> String {
     line(&format!("{}; {}", report.machine.text(), report.pinning.text()));
     line("");
     line(&format!(
-        "{:19}{:8}{:>10}{:>10}{:>10}{:>8}{:>8}{:>9}  {}",
-        "storm", "", "p50", "p99", "p99.9", "wrong", "CPU", "memory", "attackers"
+        "{:19}{:8}{:>10}{:>10}{:>10}{:>8}{:>10}{:>10}{:>8}{:>9}  {}",
+        "storm",
+        "",
+        "p50",
+        "p99",
+        "p99.9",
+        "wrong",
+        "new p50",
+        "new max",
+        "CPU",
+        "memory",
+        "attackers"
     ));
     for storm in &report.storms {
         for (number, round) in storm.rounds.iter().enumerate() {
@@ -31,12 +41,10 @@ pub(super) fn table(report: &Report) -> String {
             line(&row("", "  storm", &round.storm, &attackers(storm.kind, &round.attackers)));
         }
         line(&ratios(storm, report.ratio_max));
-        for fault in storm
-            .rounds
-            .iter()
-            .flat_map(|Round { calm, storm, .. }| calm.faults.iter().chain(&storm.faults))
-        {
-            line(&format!("{:19}{fault}", ""));
+        for weather in storm.rounds.iter().flat_map(|Round { calm, storm, .. }| [calm, storm]) {
+            for fault in weather.faults.iter().cloned().chain(kept_out(&weather.newcomers)) {
+                line(&format!("{:19}{fault}", ""));
+            }
         }
     }
     line("");
@@ -54,13 +62,25 @@ fn row(name: &str, round: &str, weather: &Weather, attackers: &str) -> String {
     let cores = weather
         .proxy_cores
         .map_or_else(|| "–".to_owned(), |cores| format!("{:.1} %", cores * 100.0));
+    let [new_p50, new_max] = [weather.newcomers.p50_us, weather.newcomers.max_us]
+        .map(|took| took.map_or_else(|| "–".to_owned(), duration));
     format!(
-        "{name:19}{round:8}{:>10}{:>10}{:>10}{:>8}{cores:>8}{memory:>9}  {attackers}",
+        "{name:19}{round:8}{:>10}{:>10}{:>10}{:>8}{new_p50:>10}{new_max:>10}{cores:>8}{memory:>9}  {attackers}",
         duration(weather.p50_us),
         duration(weather.p99_us),
         duration(weather.p999_us),
         weather.wrong
     )
+}
+
+/// Who wasn't let in, if somebody wasn't.
+fn kept_out(newcomers: &Newcomers) -> Option<String> {
+    let Newcomers { let_in, kept_out, fault, .. } = newcomers;
+    let fault = fault.as_deref()?;
+    Some(format!(
+        "{kept_out} of {} newcomers weren't let in; the first: {fault}",
+        let_in + kept_out
+    ))
 }
 
 /// What suits the kind.
@@ -98,4 +118,18 @@ fn ratios(storm: &Storm, most: f64) -> String {
         ratio(storm.p99_ratio),
         ratio(storm.p999_ratio)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_kept_out_is_said_with_the_reason_of_the_first() {
+        let fault = Some("shaking hands: refused".to_owned());
+        let some = Newcomers { let_in: 18, kept_out: 2, fault, ..Newcomers::default() };
+        let text = "2 of 20 newcomers weren't let in; the first: shaking hands: refused";
+        assert_eq!(kept_out(&some).as_deref(), Some(text));
+        assert_eq!(kept_out(&Newcomers { let_in: 20, ..Newcomers::default() }), None);
+    }
 }
