@@ -137,20 +137,29 @@ async fn tcp(target: SocketAddr, source: IpAddr) -> anyhow::Result<TcpStream> {
     Ok(socket.connect(target).await?)
 }
 
+/// The CONNECT of MQTT 3.1.1 of a device that shows nothing but its name.
+///
+/// # Errors
+/// The name is too long.
+pub(crate) fn connect_packet(name: &str) -> anyhow::Result<Vec<u8>> {
+    let connect = Connect {
+        version: VERSION,
+        clean_start: true,
+        keep_alive_seconds: 60,
+        client_identifier: name,
+        properties: Properties::EMPTY,
+        will: None,
+        user_name: None,
+        password: None,
+    };
+    let mut bytes = Vec::new();
+    connect.encode(&mut bytes)?;
+    Ok(bytes)
+}
+
 impl Line {
     async fn connect(&mut self, name: &str) -> anyhow::Result<()> {
-        let connect = Connect {
-            version: VERSION,
-            clean_start: true,
-            keep_alive_seconds: 60,
-            client_identifier: name,
-            properties: Properties::EMPTY,
-            will: None,
-            user_name: None,
-            password: None,
-        };
-        let mut bytes = Vec::new();
-        connect.encode(&mut bytes)?;
+        let bytes = connect_packet(name)?;
         self.write(&bytes).await.context("CONNECT")?;
         let answer = within(self.next()).await.context("CONNACK")?;
         let raw = next_packet(&answer, VERSION, PACKET_SIZE_MAX)?.context("half a packet")?;

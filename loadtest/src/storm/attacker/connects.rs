@@ -3,11 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use interlingua::mqtt::{Connect, Properties, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Assault;
 use super::open::open;
+use crate::caller::connect_packet;
 
 /// How long an attacker waits for its CONNACK.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,19 +32,8 @@ pub(super) async fn all(assault: &Rc<Assault>) {
 
 async fn one(assault: &Rc<Assault>, name: &str) {
     let Some(mut socket) = open(assault).await else { return };
-    let connect = Connect {
-        version: Version::V311,
-        clean_start: true,
-        keep_alive_seconds: 60,
-        client_identifier: name,
-        properties: Properties::EMPTY,
-        will: None,
-        user_name: None,
-        password: None,
-    };
-    let mut bytes = Vec::new();
-    let encoded = connect.encode(&mut bytes).is_ok();
-    if !encoded || socket.write_all(&bytes).await.is_err() {
+    let Ok(bytes) = connect_packet(name) else { return };
+    if socket.write_all(&bytes).await.is_err() {
         return assault.count(|counts| counts.ended_by_target += 1);
     }
     assault.count(|counts| counts.bytes += bytes.len() as u64);

@@ -4,12 +4,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlingua::mqtt::{Connect, Properties, Version};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::open::{open, until_ended};
 use super::{Assault, Manner};
+use crate::caller::connect_packet;
 use crate::stage::HOST;
 
 /// From one byte to the next.
@@ -39,7 +39,9 @@ pub(super) async fn one(assault: Rc<Assault>) {
     match connector.connect(name, socket).await {
         Ok(mut stream) => {
             assault.count(|counts| counts.shaken += 1);
-            drip(&assault, &mut stream, &connect()).await;
+            // What can't be written isn't asked of it.
+            let connect = connect_packet(&"s".repeat(NAME_BYTES)).unwrap_or_default();
+            drip(&assault, &mut stream, &connect).await;
         }
         Err(_) => assault.count(|counts| counts.failed += 1),
     }
@@ -64,23 +66,4 @@ async fn drip(
         }
     }
     assault.count(|counts| counts.ended_by_target += 1);
-}
-
-/// A long one.
-fn connect() -> Vec<u8> {
-    let client_identifier = "s".repeat(NAME_BYTES);
-    let connect = Connect {
-        version: Version::V311,
-        clean_start: true,
-        keep_alive_seconds: 60,
-        client_identifier: &client_identifier,
-        properties: Properties::EMPTY,
-        will: None,
-        user_name: None,
-        password: None,
-    };
-    let mut bytes = Vec::new();
-    // What it can't encode isn't asked of it.
-    let _ = connect.encode(&mut bytes);
-    bytes
 }
