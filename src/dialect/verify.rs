@@ -21,6 +21,7 @@ pub(super) fn verify(dialect: &Dialect, document: &Document<'_>) {
         check_bindings(dialect, form, document);
         check_parts(dialect, form, document);
         check_gathering(form, document);
+        check_sources(form, document);
     }
     for sender in [Sender::Device, Sender::Cloud] {
         check_readings(dialect, sender, document);
@@ -138,6 +139,20 @@ fn check_gathering(form: &Form, document: &Document<'_>) {
     if form.gathers && form.shape != Shape::Keyed {
         let remedy = "write `shape = \"keyed\"`, or take `gather` out";
         document.fault(form.line, "topic.gather", "is only for values under their name", remedy);
+    }
+}
+
+/// Else a message of the platform's own would go to the same platform by another topic, or not at all.
+fn check_sources(form: &Form, document: &Document<'_>) {
+    let is_both = form.is_read() && form.is_written();
+    if is_both && !form.of.is_empty() && !form.of.contains(&form.shape) {
+        let own = match form.shape.word() {
+            "" => "the layout".to_owned(),
+            word => format!("`{word}`"),
+        };
+        let message = format!("leaves out {own}, which the form itself reads");
+        let remedy = "name it, too, or make two forms of this one: `use = \"read\"`, and `use = \"write\"` with `of`";
+        document.fault(form.line, "topic.of", message, remedy);
     }
 }
 
@@ -331,6 +346,19 @@ mod tests {
         };
         assert_eq!(table("keyed"), Vec::<String>::new());
         assert!(table("json")[0].contains("write `shape = \"keyed\"`"), "{:?}", table("json"));
+    }
+
+    #[test]
+    fn a_form_is_written_for_what_it_reads_itself() {
+        let table = |more: &str| faults(&form("device", "{device}/up", more));
+        let found = table("of = [\"json\"]");
+        assert!(found[0].contains("leaves out `opaque`"), "{found:?}");
+        assert!(found[0].contains("`use = \"write\"`"), "{found:?}");
+        assert_eq!(table("of = [\"json\", \"opaque\"]"), Vec::<String>::new());
+        assert_eq!(table("of = [\"json\"]\nshape = \"json\""), Vec::<String>::new());
+        let two = form("device", "{device}/up", "use = \"read\"")
+            + &form("device", "{device}/up", "use = \"write\"\nof = [\"json\"]");
+        assert_eq!(faults(&two), Vec::<String>::new());
     }
 
     #[test]
