@@ -382,6 +382,27 @@ fn nobody_gets_past_the_own_tree_by_odd_names() {
 }
 
 #[test]
+fn a_name_that_is_not_taken_is_refused_with_what_is_wrong_with_it() {
+    let refused = |to: &str, values: &[(&str, &str)], topic_name: &str| {
+        let translator = pair("thingscale", THINGSCALE, to, values, Identity::Same);
+        let mut scratch = Scratch::default();
+        let message = Incoming { topic_name, payload: b"1", qos: Qos::AtMostOnce, retain: false };
+        let mut memory = Memory::default();
+        let refusal = translator.publish(Way::Up, &message, &mut memory, &mut scratch).err();
+        let refusal = refusal.unwrap_or_else(|| panic!("{topic_name} is taken"));
+        assert_eq!(refusal.reason, Reason::IdIllegalForTarget, "{topic_name}");
+        refusal.detail
+    };
+    let device = |name: &str| refused("omnicore", OMNICORE, &format!("TOK/json/{name}"));
+    assert!(device("p1").contains("device's name is shorter or longer"));
+    assert!(device("pump 1").contains("device's name has a character"));
+    assert!(device("1pump").contains("device's name has a character"));
+    assert!(device("google").contains("device's name means something else"));
+    let channel = refused("mqtt2go", MQTT2GO, "TOK/json/pump/remove");
+    assert!(channel.contains("a name means something else"), "{channel}");
+}
+
+#[test]
 fn response_topics_find_back() {
     let translator = pair("xyte-legacy", &[], "xyte", &[], Identity::Same);
     let down = translator

@@ -1,6 +1,6 @@
 //! Whether a name may stand in a topic of the target: its rule, compiled so that a byte costs one look.
 
-use crate::dialect::NameRule;
+use crate::dialect::{NameFault, NameRule};
 
 /// What no level of a topic name may hold.
 const NEVER: [u8; 4] = [b'/', b'+', b'#', 0];
@@ -44,6 +44,12 @@ impl NameCheck {
         });
         legal && self.rule.check(name).is_ok()
     }
+
+    /// What is wrong with a name that isn't taken.
+    #[cold]
+    pub(crate) fn fault(&self, name: &str) -> NameFault {
+        self.rule.check(name).err().unwrap_or(NameFault::Character)
+    }
 }
 
 /// As [`NameRule::check`] has it: beside ASCII letters and digits only the listed punctuation, if any is listed.
@@ -76,7 +82,11 @@ mod tests {
         for rule in &rules {
             for name in ["a", "abc", "1abc", "json", "google", "a b", "a%b", "é", "a-b"] {
                 let expected = rule.check(name).is_ok();
-                assert_eq!(NameCheck::of_levels(rule).takes(name), expected, "{name} by {rule:?}");
+                let check = NameCheck::of_levels(rule);
+                assert_eq!(check.takes(name), expected, "{name} by {rule:?}");
+                if let Err(fault) = rule.check(name) {
+                    assert_eq!(check.fault(name), fault, "{name} by {rule:?}");
+                }
                 assert_eq!(
                     NameCheck::of_one_level(rule).takes(name),
                     expected,

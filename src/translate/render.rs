@@ -1,6 +1,6 @@
 //! Rendering: the program that writes a target topic from what a source form captured.
 
-use crate::dialect::{Binding, Form, Level, Part, Role, Secret};
+use crate::dialect::{Binding, Form, Level, NameFault, Part, Role, Secret};
 
 use super::identity::Identity;
 use super::levels::Captures;
@@ -58,8 +58,38 @@ pub(crate) enum Span {
     Any,
 }
 
-const ILLEGAL: Refusal =
-    Refusal::new(Reason::IdIllegalForTarget, "the other platform doesn't take this name");
+/// Whose name it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Device,
+    /// A channel's, a gateway's, a tenant's or a site's.
+    Other,
+}
+
+/// The refusal of a name that the target doesn't take. The name itself is not repeated, since it comes from the network.
+#[cold]
+fn illegal(whose: Whose, fault: NameFault) -> Refusal {
+    let detail = match (whose, fault) {
+        (Whose::Device, NameFault::Length) => {
+            "the device's name is shorter or longer than the other platform takes"
+        }
+        (Whose::Device, NameFault::Character) => {
+            "the device's name has a character that the other platform doesn't take there"
+        }
+        (Whose::Device, NameFault::Reserved) => {
+            "the device's name means something else on the other platform"
+        }
+        (Whose::Other, NameFault::Length) => {
+            "a name is shorter or longer than the other platform takes"
+        }
+        (Whose::Other, NameFault::Character) => {
+            "a name has a character that the other platform doesn't take there"
+        }
+        (Whose::Other, NameFault::Reserved) => "a name means something else on the other platform",
+    };
+    Refusal::new(Reason::IdIllegalForTarget, detail)
+}
+
 const NO_CHANNEL: Refusal = Refusal::new(
     Reason::NoChannel,
     "the other side needs a name for the value, and nothing says it",
@@ -90,7 +120,7 @@ pub(crate) fn render(
             Op::PayloadChannel { check, span } => {
                 let channel = channel.filter(|channel| !channel.is_empty()).ok_or(NO_CHANNEL)?;
                 if channel.contains(['+', '#', '\0']) || channel.split('/').any(str::is_empty) {
-                    return Err(ILLEGAL);
+                    return Err(illegal(Whose::Other, NameFault::Character));
                 }
                 copy(channel, check, *span, out)?;
             }
@@ -105,7 +135,7 @@ pub(crate) fn render(
 #[inline]
 fn copy(name: &str, check: &NameCheck, span: Span, out: &mut String) -> Result<(), Refusal> {
     if !check.takes(name) {
-        return Err(ILLEGAL);
+        return Err(illegal(Whose::Other, check.fault(name)));
     }
     if span == Span::Any || !name.as_bytes().contains(&b'/') {
         out.push_str(name);
@@ -131,7 +161,10 @@ pub(crate) fn device(
         Toward::Device => identity.to_device(name, out)?,
     }
     let rendered = out.get(start..).unwrap_or("");
-    if check.takes(rendered) { Ok(()) } else { Err(ILLEGAL) }
+    if check.takes(rendered) {
+        return Ok(());
+    }
+    Err(illegal(Whose::Device, check.fault(rendered)))
 }
 
 /// What a source form can give a target: its parts by where they come from.
